@@ -1,0 +1,22 @@
+package accesslog
+
+import "usher/conf"
+
+// Config says whether each exchange is logged, how and where.
+type Config struct {
+	Enabled bool         `conf:"enabled" doc:"A line for each request."`
+	Format  Format       `conf:"format" doc:"json."`
+	Output  string       `conf:"output" doc:"stdout, stderr, or a file's path; SIGUSR1 opens the file again."`
+	Sample  conf.Percent `conf:"sample" doc:"Share of the requests logged; those answered with 5xx always are."`
+}
+
+// Format is the form of a line.
+type Format string
+
+// Values lists the forms.
+func (Format) Values() []string { return []string{"json"} }
+
+// SetDefaults sets JSON lines on standard output.
+func (c *Config) SetDefaults() {
+	*c = Config{Enabled: true, Format: "json", Output: "stdout", Sample: 100}
+}
