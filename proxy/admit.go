@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+
+	"usher/proxy/field"
+)
+
+// admit holds the request against the grammar, whichever plane read it, before anything else is done with it: net/http's HTTP/2 server
+// hands on a :path with a space in it, and what one parser lets pass another may split in two.
+func (x *Exchange) admit() error {
+	l := x.snapshot.listeners[x.Listener]
+	if l == nil {
+		return errNoRoute
+	}
+	x.listener, x.strip = l, l.strip
+	x.Limits.Body, x.Limits.MinRate = l.Body, l.MinRate
+	r := &x.Request
+	switch {
+	case r.Method == "CONNECT":
+		return errConnect
+	case !field.IsToken(r.Method), !field.IsTarget(r.Target), !field.IsHost(r.Host), len(r.Host) > 300:
+		return errBadRequest
+	case r.Target[0] != '/' && (r.Target != "*" || r.Method != "OPTIONS"):
+		return errBadRequest
+	case r.Host == "" && r.Proto != "HTTP/1.0":
+		return errBadRequest
+	case l.Body > 0 && r.ContentLength > l.Body:
+		return ErrBodyTooLarge
+	}
+	return l.admitFields(&r.Header)
+}
+
+func (l *Listener) admitFields(h *field.Section) error {
+	if l.HeaderCount > 0 && h.Len() > l.HeaderCount {
+		return errHeaderSize
+	}
+	size := 0
+	for _, line := range h.Lines() {
+		if !field.IsToken(line.Name) || !field.IsValue(line.Value) {
+			return errBadRequest
+		}
+		size += len(line.Name) + len(line.Value) + len(": \r\n")
+	}
+	if l.HeaderBytes > 0 && size > l.HeaderBytes {
+		return errHeaderSize
+	}
+	return nil
+}
+
+// newRequestID returns 128 random bits in hexadecimal.
+func newRequestID() string {
+	var raw [16]byte
+	rand.Read(raw[:])
+	return hex.EncodeToString(raw[:])
+}
+
+// goodRequestID reports whether an ID that came from outside may stand in logs and headers.
+func goodRequestID(id string) bool {
+	return len(id) <= 128 && field.IsToken(id)
+}

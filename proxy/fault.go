@@ -1,0 +1,75 @@
+package proxy
+
+import "errors"
+
+// The ways in which an exchange fails. A plane wraps them with what it knows; the table below gives each its status.
+var (
+	// ErrUnsent means that the backend has not acted on the request: not a byte of it was sent. Another backend may be asked.
+	ErrUnsent = errors.New("backend not reached")
+	// ErrTimeout means that the backend, or the whole exchange, took longer than configured.
+	ErrTimeout = errors.New("timed out")
+	// ErrAnswer means that the backend broke off or sent something that is not an HTTP response.
+	ErrAnswer = errors.New("no usable answer from the backend")
+	// ErrClientGone means that the client went away before it was answered. It is nobody's fault, and never the backend's.
+	ErrClientGone = errors.New("client closed the connection")
+	// ErrBodyTooLarge means that the request's body is longer than the listener allows.
+	ErrBodyTooLarge = errors.New("request body too large")
+	// ErrSlowBody means that the request's body arrived more slowly than the listener allows.
+	ErrSlowBody = errors.New("request body too slow")
+	// ErrClientBody means that the request's body could not be read: malformed or cut short.
+	ErrClientBody = errors.New("request body malformed")
+
+	errBadRequest = errors.New("malformed request")
+	errBadEscape  = errors.New("malformed escape in the path")
+	errNUL        = errors.New("NUL in the path")
+	errAmbiguous  = errors.New("path can be read in ways that lead to different routes")
+	errHeaderSize = errors.New("header section too large")
+	errConnect    = errors.New("method CONNECT is not served")
+	errNoRoute    = errors.New("no route")
+	errNoBackend  = errors.New("no backend available")
+	errBoundGone  = errors.New("the backend that the client is bound to is not available")
+)
+
+// fault is how one kind of error is answered.
+type fault struct {
+	err    error
+	status int
+	// retryAfter is sent in seconds if not empty.
+	retryAfter string
+	// text is what the client reads; details stay in the log.
+	text string
+}
+
+// StatusClientGone is logged and counted for a client that went away before its answer. It is never sent.
+const StatusClientGone = 499
+
+// faults is the one table from failure to status. The first entry that the error wraps counts.
+var faults = []fault{
+	{err: ErrClientGone, status: StatusClientGone, text: "Client Closed Request"},
+	{err: errBadRequest, status: 400, text: "Bad Request"},
+	{err: errBadEscape, status: 400, text: "Bad Request"},
+	{err: errNUL, status: 400, text: "Bad Request"},
+	{err: errAmbiguous, status: 400, text: "Bad Request"},
+	{err: ErrClientBody, status: 400, text: "Bad Request"},
+	{err: errNoRoute, status: 404, text: "Not Found"},
+	{err: errConnect, status: 405, text: "Method Not Allowed"},
+	{err: ErrSlowBody, status: 408, text: "Request Timeout"},
+	{err: ErrBodyTooLarge, status: 413, text: "Content Too Large"},
+	{err: errHeaderSize, status: 431, text: "Request Header Fields Too Large"},
+	{err: ErrTimeout, status: 504, text: "Gateway Timeout"},
+	{err: errBoundGone, status: 503, retryAfter: "5", text: "Service Unavailable"},
+	{err: errNoBackend, status: 503, retryAfter: "5", text: "Service Unavailable"},
+	{err: ErrUnsent, status: 502, text: "Bad Gateway"},
+	{err: ErrAnswer, status: 502, text: "Bad Gateway"},
+}
+
+var internalFault = fault{status: 500, text: "Internal Server Error"}
+
+func faultFor(err error) fault {
+	for _, f := range faults {
+		if errors.Is(err, f.err) {
+			return f
+		}
+	}
+	return internalFault
+}

@@ -1,0 +1,301 @@
+package proxy
+
+import (
+	"net/netip"
+	"strings"
+
+	"usher/affinity"
+	"usher/proxy/field"
+)
+
+// internal are the fields that pass between Usher and a backend. No client may send them and none gets to see them.
+var internal = []string{
+	"X-Session-Assertion", "X-Session-Status", "X-Session-Moved", "X-Session-Data", "X-Session-Signature",
+	"X-Session-Patch", "X-Session-Destroy", "X-Session-Regenerate",
+}
+
+var internalNames = field.NewNames(internal...)
+
+// movedHeader tells a backend that affinity sent this client elsewhere before.
+const movedHeader = "X-Session-Moved"
+
+// hopByHop are the fields that belong to one connection (RFC 9110 7.6.1), and those that end here all the same.
+var hopByHop = []string{
+	"Connection", "Proxy-Connection", "Keep-Alive", "TE", "Transfer-Encoding", "Upgrade", "Trailer",
+	"Proxy-Authenticate", "Proxy-Authorization", "HTTP2-Settings",
+}
+
+// forwardedNames are the fields by which a proxy speaks of the client. They are believed from trusted proxies alone.
+var forwardedNames = []string{
+	"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Scheme",
+	"X-Forwarded-Ssl", "X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-By", "X-Forwarded", "Forwarded",
+	"X-Real-IP",
+}
+
+// trailerForbidden are the fields that may not stand in a trailer section (RFC 9110 6.5.1): framing, routing, authentication, request
+// modifiers, cookies, and what describes or controls the content.
+var trailerForbidden = field.NewNames(
+	"Content-Length", "Host", "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "Cookie", "Set-Cookie",
+	"Cache-Control", "Expect", "Max-Forwards", "Pragma", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+	"If-Range", "Content-Encoding", "Content-Type", "Content-Range", "Content-Location", "Age", "Date", "Expires", "Location",
+	"Retry-After", "Vary", "Warning", "Origin", "Referer",
+)
+
+func isHopByHop(name string) bool {
+	for _, h := range hopByHop {
+		if field.Equal(name, h) {
+			return true
+		}
+	}
+	return false
+}
+
+// nominated collects the names that the Connection lines declare hop-by-hop.
+func nominated(s *field.Section) []string {
+	var names []string
+	for _, l := range s.Lines() {
+		if !field.Equal(l.Name, "Connection") {
+			continue
+		}
+		for t := range field.Tokens(l.Value) {
+			if !field.Equal(t, "close") && !field.Equal(t, "keep-alive") && !field.Equal(t, "upgrade") {
+				names = append(names, t)
+			}
+		}
+	}
+	return names
+}
+
+func namedBy(names []string, name string) bool {
+	for _, n := range names {
+		if field.Equal(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// KeepTrailer reports whether a field of a trailer section may be passed on. Valid until the exchange is Reset, after HeadOut too.
+func (x *Exchange) KeepTrailer(name string) bool {
+	return field.IsToken(name) && !trailerForbidden.Has(name) && !x.strip.Has(name) && !isHopByHop(name) &&
+		!strings.HasPrefix(field.Fold(name), "x-forwarded-") && !internalNames.Has(name)
+}
+
+// prepare turns the request's header section into the backend's: what is not the client's to say goes first, then hop-by-hop fields, and
+// only then come the forwarded fields and those that the route sets, so that no Connection header can remove them.
+func (x *Exchange) prepare() {
+	l, h := x.listener, &x.Request.Header
+	trusted := x.trusted
+	x.Upgrade = x.wantedUpgrade()
+	trailers := h.HasToken("TE", "trailers")
+	gone := nominated(h)
+	h.Keep(func(line *field.Line) bool {
+		switch {
+		case l.strip.Has(line.Name), isHopByHop(line.Name), namedBy(gone, line.Name):
+			return false
+		case l.owned.Has(line.Name):
+			return trusted && !strings.ContainsAny(line.Name, "_.")
+		case !l.KeepUnderscores && strings.Contains(line.Name, "_"):
+			return false
+		case !trusted && len(line.Name) > len("x-forwarded-") && field.Fold(line.Name[:len("x-forwarded-")]) == "x-forwarded-":
+			return false
+		case field.Equal(line.Name, "Cookie"):
+			return x.hideCookies(line)
+		}
+		return true
+	})
+	if trailers {
+		h.Add("TE", "trailers")
+	}
+	if x.Upgrade != "" {
+		h.Add("Connection", "Upgrade")
+		h.Add("Upgrade", x.Upgrade)
+	}
+	x.addForwarded()
+	x.editRequest()
+}
+
+// hideCookies removes the affinity cookies from a Cookie line and reports whether anything is left of it.
+func (x *Exchange) hideCookies(line *field.Line) bool {
+	if len(x.listener.hidden) == 0 {
+		return true
+	}
+	rest, changed := affinity.Strip(line.Value, func(name string) bool { return x.listener.hidden[name] })
+	if changed {
+		line.Value = rest
+	}
+	return line.Value != ""
+}
+
+func (x *Exchange) editRequest() {
+	for _, name := range x.route.requestRemove {
+		x.Request.Header.Del(name)
+	}
+	for _, set := range x.route.requestSet {
+		if field.Equal(set.Name, "Host") {
+			x.Request.Host = set.Value
+			continue
+		}
+		x.Request.Header.Set(set.Name, set.Value)
+	}
+}
+
+// wantedUpgrade returns the one protocol that the client asks to change to, if the route allows it (RFC 9110 7.8).
+func (x *Exchange) wantedUpgrade() string {
+	h := &x.Request.Header
+	if x.Request.Method != "GET" || x.Request.Proto != "HTTP/1.1" || !h.HasToken("Connection", "upgrade") {
+		return ""
+	}
+	wanted := strings.ToLower(h.Get("Upgrade"))
+	for _, u := range x.route.upgrade {
+		if u == wanted {
+			return u
+		}
+	}
+	return ""
+}
+
+func (l *Listener) trusts(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	for _, p := range l.Trusted {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// identify finds out who the client is, how it came, and the request's ID.
+func (x *Exchange) identify() {
+	x.trusted = x.listener.trusts(x.Request.Peer.Addr())
+	x.ClientIP, x.Secure = x.Request.Peer.Addr().Unmap(), x.Request.TLS
+	if !x.trusted {
+		x.RequestID = newRequestID()
+		return
+	}
+	h := &x.Request.Header
+	x.ClientIP = x.listener.clientIP(x.ClientIP, h)
+	if proto, _, _ := strings.Cut(h.Get("X-Forwarded-Proto"), ","); proto != "" {
+		x.Secure = strings.EqualFold(strings.TrimSpace(proto), "https")
+	}
+	if x.listener.RequestID != "" {
+		x.RequestID = h.Get(x.listener.RequestID)
+	}
+	if !goodRequestID(x.RequestID) {
+		x.RequestID = newRequestID()
+	}
+}
+
+// clientIP walks X-Forwarded-For from its end: the first address that is not a trusted proxy's is the client's.
+func (l *Listener) clientIP(peer netip.Addr, h *field.Section) netip.Addr {
+	client := peer
+	lines := h.Lines()
+	for i := len(lines) - 1; i >= 0; i-- {
+		if !field.Equal(lines[i].Name, "X-Forwarded-For") {
+			continue
+		}
+		for rest := lines[i].Value; rest != ""; {
+			comma := strings.LastIndexByte(rest, ',')
+			addr, ok := parseAddr(strings.Trim(rest[comma+1:], " \t"))
+			if !ok {
+				return client
+			}
+			client, rest = addr, rest[:max(comma, 0)]
+			if !l.trusts(addr) {
+				return client
+			}
+		}
+	}
+	return client
+}
+
+// parseAddr reads an address as proxies write it: with or without brackets and port.
+func parseAddr(s string) (netip.Addr, bool) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return a.Unmap().WithZone(""), err == nil
+}
+
+// addForwarded tells the backend of the client: X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239), the request ID. What a trusted
+// proxy said before, which is still there, is continued; what anybody else said is gone already.
+func (x *Exchange) addForwarded() {
+	h, peer := &x.Request.Header, x.Request.Peer.Addr().Unmap().WithZone("").String()
+	scheme := "http"
+	if x.Request.TLS {
+		scheme = "https"
+	}
+	appendTo(h, "X-Forwarded-For", peer)
+	if !h.Has("X-Forwarded-Proto") {
+		h.Add("X-Forwarded-Proto", scheme)
+	}
+	if !h.Has("X-Forwarded-Host") {
+		h.Add("X-Forwarded-Host", x.Request.Host)
+	}
+	if strings.Contains(peer, ":") {
+		peer = `"[` + peer + `]"`
+	}
+	appendTo(h, "Forwarded", "for="+peer+`;host="`+x.Request.Host+`";proto=`+scheme)
+	if name := x.listener.RequestID; name != "" {
+		h.Set(name, x.RequestID)
+	}
+}
+
+// appendTo adds a member to the comma-separated list in the field of that name, which ends up in one line.
+func appendTo(h *field.Section, name, member string) {
+	list := ""
+	for _, l := range h.Lines() {
+		if field.Equal(l.Name, name) && l.Value != "" {
+			list += l.Value + ", "
+		}
+	}
+	h.Set(name, list+member)
+}
+
+// Informational makes the header section of a 1xx response fit for the client.
+func (x *Exchange) Informational(h *field.Section) { x.cleanResponse(h) }
+
+// cleanResponse removes what is not for the client: hop-by-hop fields and those between Usher and its backends.
+func (x *Exchange) cleanResponse(h *field.Section) {
+	gone := nominated(h)
+	h.Keep(func(line *field.Line) bool {
+		return !isHopByHop(line.Name) && !internalNames.Has(line.Name) && !namedBy(gone, line.Name)
+	})
+}
+
+func (x *Exchange) editResponse() {
+	h := &x.Response.Header
+	for _, name := range x.route.responseRemove {
+		h.Del(name)
+	}
+	for _, set := range x.route.responseSet {
+		h.Set(set.Name, set.Value)
+	}
+}
+
+// makePrivate keeps a response that carries our cookie out of shared caches (RFC 9111 5.2.2): public and s-maxage go, private comes unless
+// no-store or private is there.
+func makePrivate(h *field.Section) {
+	var kept []string
+	restricted := false
+	for _, l := range h.Lines() {
+		if !field.Equal(l.Name, "Cache-Control") {
+			continue
+		}
+		for d := range field.Tokens(l.Value) {
+			name, _, _ := strings.Cut(strings.ToLower(d), "=")
+			switch strings.TrimSpace(name) {
+			case "public", "s-maxage":
+				continue
+			case "private", "no-store":
+				restricted = restricted || !strings.Contains(d, "=")
+			}
+			kept = append(kept, d)
+		}
+	}
+	if !restricted {
+		kept = append(kept, "private")
+	}
+	h.Set("Cache-Control", strings.Join(kept, ", "))
+}

@@ -1,0 +1,215 @@
+package proxy
+
+import (
+	"strings"
+)
+
+// A path has as many readings as there are servers: one decodes %2f and another does not, one cuts ;parameters, one removes dot segments.
+// A route is a promise about what its backends are asked for, so a path whose readings lead to different routes is refused (400) and no
+// spelling walks around a route. Case is significant, as RFC 3986 6.2.2.1 has it.
+
+// plain reports whether every server reads path in one way: no escapes, parameters, backslashes, empty or dot segments.
+func plain(path string) bool {
+	if path == "/" {
+		return true
+	}
+	if path == "" || path[0] != '/' || path[len(path)-1] == '/' {
+		return false
+	}
+	for i := range len(path) {
+		switch path[i] {
+		case '%', ';', '\\':
+			return false
+		case '/':
+			if dotOrEmpty(path[i+1:]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// dotOrEmpty reports whether the first segment of rest is empty, "." or "..".
+func dotOrEmpty(rest string) bool {
+	for n := range 3 {
+		if n == len(rest) || rest[n] == '/' {
+			return true
+		}
+		if rest[n] != '.' {
+			return false
+		}
+	}
+	return false
+}
+
+// reading is one way to read a path. A normal one has lost its empty and dot segments, and with them the slash at its end.
+type reading struct {
+	path   string
+	normal bool
+}
+
+// readings returns the ways in which servers read path, the path as received first. It takes time linear in the path's length. An escape
+// that is cut short or not hexadecimal, or stands for NUL, is an error.
+func readings(path string) ([]reading, error) {
+	if err := checkEscapes(path); err != nil {
+		return nil, err
+	}
+	out := []reading{{path: upperEscapes(path)}}
+	add := func(p string) {
+		for _, r := range [2]reading{{path: p}, {path: normalize(p), normal: true}} {
+			if r != out[len(out)-1] {
+				out = append(out, r)
+			}
+		}
+	}
+	for _, p := range [2]string{path, cutParameters(path)} {
+		for _, decoded := range [3]string{upperEscapes(p), decode(p, true), strings.ReplaceAll(decode(p, false), `\`, "/")} {
+			add(decoded)
+			add(cutParameters(decoded))
+		}
+	}
+	return out, nil
+}
+
+func checkEscapes(path string) error {
+	for i := 0; i < len(path); i++ {
+		if path[i] != '%' {
+			continue
+		}
+		if i+2 >= len(path) || unhex(path[i+1]) < 0 || unhex(path[i+2]) < 0 {
+			return errBadEscape
+		}
+		if path[i+1] == '0' && path[i+2] == '0' {
+			return errNUL
+		}
+		i += 2
+	}
+	return nil
+}
+
+// decode undoes percent-encoding once (RFC 3986 2.1). With keepSeparators, %2f and %5c stay. Escapes must be well-formed.
+func decode(path string, keepSeparators bool) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	out := make([]byte, 0, len(path))
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		if c != '%' {
+			out = append(out, c)
+			continue
+		}
+		c = byte(unhex(path[i+1])<<4 | unhex(path[i+2]))
+		if keepSeparators && (c == '/' || c == '\\') {
+			out = appendEscape(out, c)
+		} else {
+			out = append(out, c)
+		}
+		i += 2
+	}
+	return string(out)
+}
+
+// upperEscapes writes the hexadecimal digits of escapes in capitals (RFC 3986 6.2.2.1).
+func upperEscapes(path string) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	out := []byte(path)
+	for i := 0; i+2 < len(out); i++ {
+		if out[i] == '%' {
+			appendEscape(out[:i], byte(unhex(out[i+1])<<4|unhex(out[i+2])))
+			i += 2
+		}
+	}
+	return string(out)
+}
+
+// cutParameters removes ";..." from every segment, as Java servers do before they match.
+func cutParameters(path string) string {
+	if !strings.Contains(path, ";") {
+		return path
+	}
+	out := make([]byte, 0, len(path))
+	cut := false
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c == '/':
+			cut = false
+			out = append(out, c)
+		case c == ';':
+			cut = true
+		case !cut:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+// normalize removes empty and dot segments (RFC 3986 5.2.4, and the empty ones too). The result begins with a slash and ends with one only
+// if it is the root.
+func normalize(path string) string {
+	out := make([]byte, 0, len(path)+1)
+	for segment := range strings.SplitSeq(path, "/") {
+		switch segment {
+		case "", ".":
+		case "..":
+			out = out[:max(0, strings.LastIndexByte(string(out), '/'))]
+		default:
+			out = append(append(out, '/'), segment...)
+		}
+	}
+	if len(out) == 0 {
+		return "/"
+	}
+	return string(out)
+}
+
+// forwardForm is the normal form in which a rewritten path is sent: escapes only where RFC 3986 3.3 wants them (and for slash and
+// backslash, which mean something else undecoded), no empty or dot segments, the slash at the end kept. Escapes must be well-formed.
+func forwardForm(path string) string {
+	n := encode(normalize(decode(path, true)))
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	if n != "/" && dotOrEmpty(last) {
+		n += "/"
+	}
+	return n
+}
+
+// encode escapes what may not stand in a path. A percent sign in path is one of decode's, of %2F or %5C, or stood for itself as %25.
+func encode(path string) string {
+	out := make([]byte, 0, len(path))
+	for i := range len(path) {
+		c := path[i]
+		separator := c == '%' && i+2 < len(path) && (path[i+1:i+3] == "2F" || path[i+1:i+3] == "5C")
+		if c == '/' || isPchar(c) || separator {
+			out = append(out, c)
+		} else {
+			out = appendEscape(out, c)
+		}
+	}
+	return string(out)
+}
+
+// isPchar reports whether c is RFC 3986's pchar without the percent sign.
+func isPchar(c byte) bool {
+	if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' {
+		return true
+	}
+	return c != '%' && strings.IndexByte("-._~!$&'()*+,;=:@", c) >= 0
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(dst, '%', digits[c>>4], digits[c&15])
+}
+
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}

@@ -1,0 +1,263 @@
+// Package proxy is the life of a request: route, affinity, balance, forward, answer. It moves no bytes: a plane (proxy/std) reads requests,
+// calls Handler.Serve, and forwards and answers as the walk tells it.
+package proxy
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"usher/affinity"
+	"usher/balancer"
+	"usher/proxy/field"
+)
+
+// Observer is told of every exchange when it is over. Metrics, access log and tracing are observers; nothing else measures or logs
+// requests. Observe must not keep x or its strings, and is called concurrently.
+type Observer interface{ Observe(x *Exchange) }
+
+// Handler serves exchanges under the snapshot in force.
+type Handler struct {
+	current   current
+	observers []Observer
+}
+
+// NewHandler returns a handler that serves under first until Swap.
+func NewHandler(first *Snapshot, observers ...Observer) *Handler {
+	h := &Handler{observers: observers}
+	h.current.swap(first)
+	return h
+}
+
+// Swap makes next the snapshot in force. The channel is closed once nothing runs on the one before it.
+func (h *Handler) Swap(next *Snapshot) (retired <-chan struct{}) { return h.current.swap(next) }
+
+// Snapshot returns the snapshot in force, for reading; it is not held.
+func (h *Handler) Snapshot() *Snapshot { return h.current.p.Load() }
+
+// Serve takes one exchange through its life. It returns when the client has been answered in full or cannot be. The plane owns x.
+func (h *Handler) Serve(x *Exchange, f Forwarder) {
+	defer h.finish(x)
+	x.snapshot = h.current.hold()
+	x.Err = h.serve(x, f)
+	if x.Err != nil && !x.headOut {
+		x.fail()
+		f.Answer(x)
+	}
+}
+
+func (h *Handler) serve(x *Exchange, f Forwarder) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	x.identify()
+	route, err := x.listener.choose(&x.Request)
+	if err != nil {
+		return err
+	}
+	x.take(route)
+	if x.local() {
+		f.Answer(x)
+		return nil
+	}
+	x.bind()
+	x.Request.Target = route.target(&x.Request)
+	x.prepare()
+	return x.forward(f)
+}
+
+// finish ends the exchange, whatever became of it, and tells the observers once.
+func (h *Handler) finish(x *Exchange) {
+	x.giveBack()
+	x.End = time.Now()
+	for _, o := range h.observers {
+		o.Observe(x)
+	}
+}
+
+// take notes the route and copies what outlives the snapshot.
+func (x *Exchange) take(r *Route) {
+	x.route, x.Route = r, r.name
+	x.Limits.Request, x.Limits.StreamIdle = r.timeouts.Request.D(), r.timeouts.StreamIdle.D()
+}
+
+// local prepares the route's own answer, if it has one.
+func (x *Exchange) local() bool {
+	switch {
+	case x.route.respond.Status != 0:
+		x.localAnswer(x.route.respond.Status, x.route.respond.Body)
+	case x.route.redirect.To != "":
+		x.localAnswer(x.route.redirect.Status, "")
+		x.Response.Header.Set("Location", x.route.location(&x.Request))
+	default:
+		return false
+	}
+	x.editResponse()
+	return true
+}
+
+func (x *Exchange) localAnswer(status int, body string) {
+	x.Response.Status, x.LocalBody = status, body
+	x.Response.Header.Reset()
+	if body != "" {
+		x.Response.Header.Add("Content-Type", "text/plain; charset=utf-8")
+		x.Response.Header.Add("X-Content-Type-Options", "nosniff")
+	}
+}
+
+// bind finds out which backend the client is bound to, and chooses the pool: one that it is bound in, else one by weight.
+func (x *Exchange) bind() {
+	now := time.Now()
+	for _, w := range x.route.pools {
+		if w.pool.Affinity == nil {
+			continue
+		}
+		if b := w.pool.open(x, now); b.State == affinity.Valid || len(x.route.pools) == 1 {
+			x.choosePool(w.pool, b)
+			return
+		}
+	}
+	pool := x.route.draw()
+	var b affinity.Binding
+	if pool.Affinity != nil {
+		b = pool.open(x, now)
+	}
+	x.choosePool(pool, b)
+}
+
+func (x *Exchange) choosePool(p *Pool, b affinity.Binding) {
+	x.pool, x.Pool, x.binding = p, p.Name, b
+	x.HasAffinity, x.Bound = p.Affinity != nil, b.State
+	x.Limits.ResponseHeader = p.ResponseHeader
+	x.key = p.key(x)
+}
+
+// open reads the client's cookies of the pool's name.
+func (p *Pool) open(x *Exchange, now time.Time) affinity.Binding {
+	values, name := x.cookies[:0], p.Affinity.CookieName()
+	for _, l := range x.Request.Header.Lines() {
+		if field.Equal(l.Name, "Cookie") {
+			values = affinity.Values(values, l.Value, name)
+		}
+	}
+	return p.Affinity.Open(values, now)
+}
+
+// forward asks backends until one has acted on the request.
+func (x *Exchange) forward(f Forwarder) error {
+	want := balancer.Want{Tried: &x.tried, Key: x.key}
+	if x.binding.State == affinity.Valid {
+		want.Backend = x.pool.Balancer.Backend(x.binding.Backend)
+	}
+	err := errNoBackend
+	for {
+		lease, none := x.pool.Balancer.Acquire(want)
+		if none != nil {
+			return err
+		}
+		if err = x.attempt(f, lease); !errors.Is(err, ErrUnsent) || x.headOut {
+			return err
+		}
+		x.tried.Add(lease.Backend)
+		if lease.Backend == want.Backend && x.pool.FailWhenGone {
+			return errors.Join(errBoundGone, err)
+		}
+	}
+}
+
+func (x *Exchange) attempt(f Forwarder, lease balancer.Lease) error {
+	defer lease.Release()
+	x.Attempts++
+	x.Backend = lease.Backend.ID
+	x.Request.Header.Del(movedHeader)
+	if x.moved() {
+		x.Request.Header.Add(movedHeader, "1")
+	}
+	return f.Forward(x, lease)
+}
+
+// moved reports whether the client was bound to another backend than the one now asked.
+func (x *Exchange) moved() bool {
+	return x.Bound == affinity.Gone || x.Bound == affinity.Valid && x.binding.Backend != x.Backend
+}
+
+// Answered is called by the plane when the head of a final response has come, its status and header in x.Response. It makes them fit for
+// the client, and sets the affinity cookie. An error means that the response cannot be passed on.
+func (x *Exchange) Answered() error {
+	status := x.Response.Status
+	if status < 200 && (status != 101 || x.Upgrade == "") || status > 999 {
+		return errors.Join(ErrAnswer, errors.New("status that was not asked for"))
+	}
+	if status == 101 && !strings.EqualFold(x.Response.Header.Get("Upgrade"), x.Upgrade) {
+		return errors.Join(ErrAnswer, errors.New("upgrade to a protocol that was not asked for"))
+	}
+	h := &x.Response.Header
+	x.cleanResponse(h)
+	if status == 101 {
+		h.Add("Connection", "Upgrade")
+		h.Add("Upgrade", x.Upgrade)
+	}
+	x.editResponse()
+	x.seal()
+	return nil
+}
+
+// seal sets the affinity cookie where the client needs one.
+func (x *Exchange) seal() {
+	if x.pool.Affinity == nil {
+		return
+	}
+	cookie, change := x.pool.Affinity.Seal(x.binding, x.Backend, x.Secure, time.Now())
+	x.Change = change
+	if cookie == "" {
+		return
+	}
+	x.Response.Header.Add("Set-Cookie", cookie)
+	if !x.pool.KeepCaching {
+		makePrivate(&x.Response.Header)
+	}
+}
+
+// fail prepares the answer that the table of faults gives for x.Err.
+func (x *Exchange) fail() {
+	f := faultFor(x.Err)
+	x.localAnswer(f.status, f.text+"\n")
+	h := &x.Response.Header
+	h.Add("Cache-Control", "no-store")
+	if f.retryAfter != "" {
+		h.Add("Retry-After", f.retryAfter)
+	}
+	if x.listener != nil && x.listener.RequestID != "" && x.RequestID != "" {
+		h.Add(x.listener.RequestID, x.RequestID)
+	}
+}
+
+// key returns what the pool's hash policy hashes of this request.
+func (p *Pool) key(x *Exchange) balancer.Key {
+	if p.HashOn == "" {
+		return balancer.Key{}
+	}
+	kind, name, _ := strings.Cut(string(p.HashOn), ":")
+	value := ""
+	switch kind {
+	case "client-ip":
+		value = x.ClientIP.String()
+	case "uri":
+		value = x.Request.Target
+	case "header":
+		value = x.Request.Header.Get(name)
+	case "cookie":
+		for _, l := range x.Request.Header.Lines() {
+			if field.Equal(l.Name, "Cookie") {
+				if v := affinity.Values(x.cookies[:0], l.Value, name); len(v) > 0 {
+					value = v[0]
+					break
+				}
+			}
+		}
+	}
+	if value == "" {
+		return balancer.Key{}
+	}
+	return balancer.KeyOf(value)
+}

@@ -1,0 +1,177 @@
+package std
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"usher/proxy"
+)
+
+// requestBody is the client's body on its way to a backend: bounded in size and in time, and the place where it is noticed that the client,
+// and not the backend, is at fault. There is one for each attempt.
+//
+// net/http's Transport reads it on a goroutine of its own, which may outlive the round trip: it shares nothing with the exchange but what
+// is atomic.
+type requestBody struct {
+	body    io.Reader
+	in, out http.Header // trailers: the client's, and the backend's
+	conn    *http.ResponseController
+	limit   int64
+	minRate int64
+	watch   *watchdog
+	waited  time.Duration // in Read: time in which the backend took nothing does not count
+
+	read    atomic.Int64
+	reading atomic.Bool
+	left    atomic.Bool
+	fault   atomic.Pointer[error]
+}
+
+// rateGrace is how long a body may be slower than the minimum rate.
+const rateGrace = 10 * time.Second
+
+func newRequestBody(f *flight, watch *watchdog) *requestBody {
+	return &requestBody{
+		body: f.r.Body, in: f.r.Trailer, out: f.expectedTrailers(), conn: http.NewResponseController(f.w),
+		limit: f.Limits.Body, minRate: f.Limits.MinRate, watch: watch,
+	}
+}
+
+// expectedTrailers returns the trailer section that the backend is told to expect: the names that the client announced and may send.
+func (f *flight) expectedTrailers() http.Header {
+	var out http.Header
+	for name := range f.r.Trailer {
+		if f.KeepTrailer(name) {
+			if out == nil {
+				out = http.Header{}
+			}
+			out[name] = nil
+		}
+	}
+	return out
+}
+
+// Read reads from the client.
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.reading.Store(true)
+	defer b.reading.Store(false)
+	if b.left.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	b.watch.kick()
+	began := time.Now()
+	if b.minRate > 0 {
+		earned := time.Duration(float64(b.read.Load()) / float64(b.minRate) * float64(time.Second))
+		b.conn.SetReadDeadline(began.Add(max(0, rateGrace+earned-b.waited)))
+	}
+	n, err := b.body.Read(p)
+	b.waited += time.Since(began)
+	if total := b.read.Add(int64(n)); b.limit > 0 && total > b.limit {
+		return 0, b.fail(proxy.ErrBodyTooLarge)
+	}
+	switch err {
+	case nil:
+		return n, nil
+	case io.EOF:
+		b.end()
+		return n, io.EOF
+	}
+	return n, b.fail(blame(err))
+}
+
+// end notes that the body is complete and fills in the trailers: those announced, as net/http writes no others.
+func (b *requestBody) end() {
+	b.watch.pause()
+	if b.minRate > 0 {
+		b.conn.SetReadDeadline(time.Time{})
+	}
+	for name := range b.out {
+		b.out[name] = b.in[name]
+	}
+}
+
+func (b *requestBody) fail(err error) error {
+	b.watch.pause()
+	b.fault.CompareAndSwap(nil, &err)
+	return err
+}
+
+// blame says in which way the client is at fault.
+func blame(err error) error {
+	var timeout net.Error
+	var reset *net.OpError
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errors.Join(proxy.ErrSlowBody, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &reset), errors.Is(err, http.ErrBodyReadAfterClose):
+		return errors.Join(proxy.ErrClientGone, err)
+	}
+	return errors.Join(proxy.ErrClientBody, err)
+}
+
+// Close leaves the client's body to net/http's server, which closes it when the exchange is over.
+func (b *requestBody) Close() error { return nil }
+
+// leave ends the exchange's interest in the body. A read that still waits for the client is woken, or net/http's server would wait for it.
+// The mark goes up before the look; Read does the reverse.
+func (b *requestBody) leave() {
+	if b == nil {
+		return
+	}
+	b.left.Store(true)
+	if b.reading.Load() {
+		b.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// err returns how the client failed, or nil.
+func (b *requestBody) err() error {
+	if b == nil {
+		return nil
+	}
+	if e := b.fault.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+func (b *requestBody) count() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.read.Load()
+}
+
+// watchdog calls bark when nothing has moved for the time given. A nil one never does.
+type watchdog struct {
+	timer *time.Timer
+	idle  time.Duration
+}
+
+// newWatchdog returns a watchdog that sleeps until the first kick, or nil if idle is not positive.
+func newWatchdog(idle time.Duration, bark func()) *watchdog {
+	if idle <= 0 {
+		return nil
+	}
+	w := &watchdog{time.AfterFunc(idle, bark), idle}
+	w.timer.Stop()
+	return w
+}
+
+// kick says that something moves.
+func (w *watchdog) kick() {
+	if w != nil {
+		w.timer.Reset(w.idle)
+	}
+}
+
+// pause ends the watch until the next kick.
+func (w *watchdog) pause() {
+	if w != nil {
+		w.timer.Stop()
+	}
+}

@@ -1,0 +1,117 @@
+package std
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"usher/proxy"
+)
+
+const bufferSize = 32 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// relay passes the backend's response on to the client.
+func (f *flight) relay(resp *http.Response) error {
+	f.Response.Status = resp.StatusCode
+	f.Response.Header.Reset()
+	read(&f.Response.Header, resp.Header)
+	if err := f.Answered(); err != nil {
+		return err
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return f.tunnel(resp)
+	}
+	announced := f.announceTrailers(resp)
+	f.writeHead()
+	f.HeadOut()
+	if err := f.copyBody(resp); err != nil {
+		return err
+	}
+	f.writeTrailers(resp, announced)
+	return nil
+}
+
+// writeHead writes status and header section of x.Response, with nothing of net/http's own but Date.
+func (f *flight) writeHead() {
+	h := f.w.Header()
+	fill(h, &f.Response.Header)
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // or net/http would guess one
+	}
+	if f.plane.stopping.Load() {
+		h.Set("Connection", "close")
+	}
+	f.w.WriteHeader(f.Response.Status)
+}
+
+// copyBody streams the response's body. What has come is sent on at once when no more is there, so that events arrive when they happen.
+func (f *flight) copyBody(resp *http.Response) error {
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	rc := http.NewResponseController(f.w)
+	if resp.ContentLength == -1 {
+		rc.Flush() // the head of a stream must not wait for its first event
+	}
+	for {
+		f.watch.kick()
+		n, err := resp.Body.Read(buf[:])
+		if n > 0 {
+			if f.Limits.StreamIdle > 0 {
+				rc.SetWriteDeadline(time.Now().Add(f.Limits.StreamIdle))
+			}
+			if _, werr := f.w.Write(buf[:n]); werr != nil {
+				return errors.Join(proxy.ErrClientGone, werr)
+			}
+			f.ResponseBytes += int64(n)
+			if err == nil && (n < bufferSize || resp.ContentLength == -1) {
+				rc.Flush()
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// announceTrailers names the response's trailers that will be passed on.
+func (f *flight) announceTrailers(resp *http.Response) map[string]bool {
+	if len(resp.Trailer) == 0 {
+		return nil
+	}
+	announced := map[string]bool{}
+	for name := range resp.Trailer {
+		if f.KeepTrailer(name) {
+			announced[name] = true
+			f.w.Header().Add("Trailer", name)
+		}
+	}
+	return announced
+}
+
+// writeTrailers passes the trailers on, those too that the backend had not announced.
+func (f *flight) writeTrailers(resp *http.Response, announced map[string]bool) {
+	if len(resp.Trailer) == 0 {
+		return
+	}
+	http.NewResponseController(f.w).Flush() // trailers need a chunked body, though it be empty
+	h := f.w.Header()
+	for name, values := range resp.Trailer {
+		if !f.KeepTrailer(name) {
+			continue
+		}
+		if !announced[name] {
+			name = http.TrailerPrefix + name
+		}
+		for _, v := range values {
+			h.Add(name, strings.Trim(v, " \t"))
+		}
+	}
+}
