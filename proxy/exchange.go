@@ -46,6 +46,8 @@ type Exchange struct {
 	Secure   bool
 	// RequestID identifies the exchange in logs and to the backend.
 	RequestID string
+	// Received is the path as it came. The query is left out: it can hold secrets.
+	Received string
 	// Upgrade is the protocol, in lower case, that the client asks for and the route allows; else empty.
 	Upgrade string
 	// Attempts counts the backends tried.
@@ -54,6 +56,8 @@ type Exchange struct {
 	Bound       affinity.State
 	Change      affinity.Change
 	HasAffinity bool
+	// ByPrevious says that the cookie was sealed with a previous secret.
+	ByPrevious bool
 	// Err is why the exchange failed, or nil.
 	Err error
 	// BackendWait is the time spent waiting for a backend's response head, over all attempts. FirstByte is when the head went out.

@@ -38,7 +38,7 @@ func (h *Handler) Snapshot() *Snapshot { return h.current.p.Load() }
 // Serve takes one exchange through its life. It returns when the client has been answered in full or cannot be. The plane owns x.
 func (h *Handler) Serve(x *Exchange, f Forwarder) {
 	defer h.finish(x)
-	x.snapshot = h.current.hold()
+	x.snapshot, x.Received = h.current.hold(), x.Request.Path()
 	x.Err = h.serve(x, f)
 	if x.Err != nil && !x.headOut {
 		x.fail()
@@ -127,7 +127,7 @@ func (x *Exchange) bind() {
 
 func (x *Exchange) choosePool(p *Pool, b affinity.Binding) {
 	x.pool, x.Pool, x.binding = p, p.Name, b
-	x.HasAffinity, x.Bound = p.Affinity != nil, b.State
+	x.HasAffinity, x.Bound, x.ByPrevious = p.Affinity != nil, b.State, b.Previous
 	x.Limits.ResponseHeader = p.ResponseHeader
 	x.key = p.key(x)
 }
