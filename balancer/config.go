@@ -131,6 +131,9 @@ func (b BackendConfig) Endpoint() (scheme, address string, err error) {
 		if err != nil {
 			return "", "", fmt.Errorf("%q is not a URL", b.URL)
 		}
+		if u.Host == "" {
+			return "", "", fmt.Errorf("%q has no host: write it like http://app:3001", b.URL)
+		}
 		if u.Scheme != "http" && u.Scheme != "https" {
 			return "", "", fmt.Errorf("scheme %q of a backend is neither http nor https", u.Scheme)
 		}
