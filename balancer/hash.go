@@ -1,10 +1,8 @@
 package balancer
 
 import (
-	"cmp"
 	"math"
 	"math/bits"
-	"slices"
 )
 
 // hash picks the owner of the slot that a key falls into.
@@ -95,7 +93,7 @@ type thrower struct {
 	at     float64
 }
 
-// newThrowers returns the members in the order of their IDs, which decides between two balls that arrive as one, and the sum of their rates.
+// newThrowers returns the members at their first balls, and the sum of their rates.
 func newThrowers(m members) (players []thrower, total float64) {
 	for i := range m {
 		p := thrower{member: int32(i), random: stream(hashOf(m[i].backend.ID)), rate: float64(m[i].weight)}
@@ -103,9 +101,6 @@ func newThrowers(m members) (players []thrower, total float64) {
 		players = append(players, p)
 		total += p.rate
 	}
-	slices.SortFunc(players, func(a, b thrower) int {
-		return cmp.Compare(m[a.member].backend.ID, m[b.member].backend.ID)
-	})
 	return players, total
 }
 
