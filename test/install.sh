@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Go: with apt-get on Debian as root, and only what is missing. Elsewhere it says what is missing, and
+# the tests that need it are left out.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# program, or a file, and the packages that have it
+wanted='
+gcc gcc libc6-dev
+git git
+curl curl
+openssl openssl
+node nodejs
+npm npm
+chromium chromium
+/etc/ssl/certs/ca-certificates.crt ca-certificates
+'
+
+missing=() packages=()
+while read -r thing names; do
+  if [ -n "$thing" ] && ! command -v "$thing" >/dev/null && ! [ -f "$thing" ]; then
+    missing+=("$thing")
+    read -ra names <<<"$names"
+    packages+=("${names[@]}")
+  fi
+done <<<"$wanted"
+
+install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}"; }
+
+if [ ${#missing[@]} -eq 0 ]; then
+  :
+elif [ -f /etc/debian_version ] && [ "$(id -u)" = 0 ]; then
+  echo "Installing: ${packages[*]}"
+  install || { apt-get update && install; }
+else
+  echo "LEFT OUT: tests that need ${missing[*]}. On Debian, make test installs what is missing when it runs as root."
+fi
+
+if ! command -v npm >/dev/null; then
+  echo "LEFT OUT: the applications of test/apps, without npm."
+elif ! [ apps/node_modules/.package-lock.json -nt apps/package-lock.json ]; then
+  npm --prefix apps ci
+  touch apps/node_modules/.package-lock.json
+fi
