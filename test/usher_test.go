@@ -36,7 +36,11 @@ var (
 	checked = sync.OnceValues(func() (string, error) { return build("usher-race", "-race") })
 )
 
+// build builds usher, unless USHER_BINARY names one to test in its place.
 func build(name string, flags ...string) (string, error) {
+	if file := os.Getenv("USHER_BINARY"); file != "" {
+		return file, nil
+	}
 	file := filepath.Join(builds, name)
 	args := append([]string{"build", "-o", file}, flags...)
 	if out, err := exec.Command("go", append(args, "usher/cmd/usher")...).CombinedOutput(); err != nil {
@@ -54,12 +58,9 @@ func binary(t *testing.T) string {
 	return plainBinary(t)
 }
 
-// plainBinary returns the path of usher as it is shipped. USHER_BINARY names one to test in place of a fresh build.
+// plainBinary returns the path of usher as it is shipped.
 func plainBinary(t *testing.T) string {
 	t.Helper()
-	if file := os.Getenv("USHER_BINARY"); file != "" {
-		return file
-	}
 	return built(t, shipped)
 }
 
