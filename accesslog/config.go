@@ -1,6 +1,11 @@
 package accesslog
 
-import "usher/conf"
+import (
+	"strings"
+	"unicode"
+
+	"usher/conf"
+)
 
 // Config says whether each exchange is logged, how and where.
 type Config struct {
@@ -19,4 +24,18 @@ func (Format) Values() []string { return []string{"json"} }
 // SetDefaults sets JSON lines on standard output.
 func (c *Config) SetDefaults() {
 	*c = Config{Enabled: true, Format: "json", Output: "stdout", Sample: 100}
+}
+
+// Validate checks that there is somewhere to write to.
+func (c Config) Validate() conf.Problems {
+	var ps conf.Problems
+	switch {
+	case strings.TrimSpace(c.Output) == "":
+		ps.Add("output", "the access log needs an output").WithHint("use stdout, stderr or a file's path; enabled: false turns it off")
+	case strings.ContainsFunc(c.Output, unicode.IsControl):
+		ps.Add("output", "a file's path has no control characters")
+	case strings.HasSuffix(c.Output, "/"):
+		ps.Add("output", "%s is a directory", c.Output).WithHint("name the file: %saccess.log", c.Output)
+	}
+	return ps
 }

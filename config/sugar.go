@@ -85,7 +85,9 @@ func (b *binder) takeSugar(root *node) map[string]pair {
 		given[s.key] = *p
 		for _, full := range s.full {
 			if other := root.get(full); other != nil {
-				b.spoil(full)
+				for _, missing := range s.full {
+					b.spoil(missing)
+				}
 				b.found.add(p.key.spot(), "%q is short for what %q says in full", s.key, full).
 					note(other.key.spot(), "the full form is here").hint("use one of the two")
 				delete(given, s.key)

@@ -1,9 +1,19 @@
 package listen
 
 import (
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"usher/conf"
+	"usher/proxy/field"
 )
 
 // Config is one listener: an address and how clients are served on it.
@@ -77,3 +87,133 @@ type Certificate struct {
 
 // SetDefaults sets TLS 1.2.
 func (c *TLSConfig) SetDefaults() { *c = TLSConfig{MinVersion: "1.2"} }
+
+// Validate checks the address, and that protocols, timeouts and names make sense together.
+func (c Config) Validate() conf.Problems {
+	var ps conf.Problems
+	c.validateAddress(&ps)
+	c.validateProtocols(&ps)
+	if c.RequestID != "" && !field.IsToken(c.RequestID) {
+		ps.Add("request_id", "%q cannot be the name of a header field", c.RequestID).WithHint("write it like X-Request-ID")
+	} else if reserved.Has(c.RequestID) {
+		ps.Add("request_id", "the field %s has a meaning of its own", c.RequestID).WithHint("write it like X-Request-ID")
+	}
+	if c.Timeouts.ReadHeader == 0 {
+		ps.Add("timeouts.read_header", "reading a request's head needs a bound").WithHint("10s is the default")
+	}
+	if c.Timeouts.Handshake == 0 {
+		ps.Add("timeouts.handshake", "the TLS handshake needs a bound").WithHint("10s is the default")
+	}
+	return ps
+}
+
+// reserved are fields that a request's ID would break.
+var reserved = field.NewNames("Host", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer",
+	"Transfer-Encoding", "Upgrade", "Content-Length", "Content-Type", "Cookie", "Authorization", "Forwarded", "X-Forwarded-For",
+	"X-Forwarded-Proto", "X-Forwarded-Host")
+
+func (c Config) validateAddress(ps *conf.Problems) {
+	const hint = "write it like :8080, 127.0.0.1:8080 or [::1]:8080"
+	if c.Address == "" {
+		ps.Add("address", "a listener needs an address").WithHint(hint)
+		return
+	}
+	host, port, err := net.SplitHostPort(c.Address)
+	if err != nil {
+		ps.Add("address", "%q is not host:port", c.Address).WithHint(hint)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		ps.Add("address", "port %q is not a number from 0 to 65535", port).WithHint(hint)
+	}
+	if !isHost(host) {
+		ps.Add("address", "%q is neither an address nor a host name", host).WithHint(hint)
+	}
+}
+
+// isHost accepts an IP address, a DNS name, or nothing for every address.
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return true
+	}
+	return len(host) <= 253 && host[0] != '-' && !strings.Contains(host, "..") && !strings.ContainsFunc(host, func(r rune) bool {
+		return !('a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
+	})
+}
+
+func (c Config) validateProtocols(ps *conf.Problems) {
+	if len(c.Protocols) == 0 {
+		ps.Add("protocols", "a listener needs a protocol").WithHint("protocols: [h1, h2] is the default")
+	}
+	for i, p := range c.Protocols {
+		if first := slices.Index(c.Protocols, p); first < i {
+			ps.Add(conf.Index("protocols", i), "the protocol %s is here twice", p).WithNote(conf.Index("protocols", first), "the first one is here")
+		}
+		if p == "h2c" && c.TLS != "" {
+			ps.Add(conf.Index("protocols", i), "h2c is HTTP/2 without TLS, and the listener speaks TLS").WithHint("use h2").
+				WithNote("tls", "TLS is asked for here")
+		}
+	}
+	if c.TLS == "" && len(c.Protocols) == 1 && c.Protocols[0] == "h2" {
+		ps.Add("protocols", "h2 is HTTP/2 over TLS, and the listener has no TLS: nothing would be served").WithHint("name a TLS profile with tls, or use h2c")
+	}
+}
+
+// Validate checks that the limits can be met.
+func (l Limits) Validate() conf.Problems {
+	var ps conf.Problems
+	if l.HeaderBytes < 1<<10 {
+		ps.Add("header_bytes", "a request's head needs 1KiB at least")
+	}
+	for _, n := range []struct {
+		key          string
+		value, least int
+	}{
+		{"header_count", l.HeaderCount, 1}, {"h2_streams", l.H2Streams, 1},
+		{"connections", l.Connections, 0}, {"connections_per_ip", l.ConnectionsPerIP, 0},
+	} {
+		if n.value < n.least {
+			ps.Add(n.key, "%s is %d, and at least %d", n.key, n.value, n.least)
+		}
+	}
+	return ps
+}
+
+// Validate checks that there is a certificate.
+func (c TLSConfig) Validate() conf.Problems {
+	var ps conf.Problems
+	if len(c.Certificates) == 0 {
+		ps.Add("certificates", "a TLS profile needs a certificate").WithHint("certificates: [{cert: site.pem, key: site.key}]")
+	}
+	return ps
+}
+
+// Validate reads both files and checks that they belong together.
+func (c Certificate) Validate() conf.Problems {
+	var ps conf.Problems
+	checkFile(&ps, "cert", c.Cert)
+	checkFile(&ps, "key", c.Key)
+	if len(ps) > 0 {
+		return ps
+	}
+	if _, err := tls.LoadX509KeyPair(c.Cert, c.Key); err != nil {
+		ps.Add("", "certificate and key cannot be used: %s", strings.TrimPrefix(err.Error(), "tls: ")).
+			WithHint("both are PEM files; the certificate comes first in its file, and its chain after it")
+	}
+	return ps
+}
+
+func checkFile(ps *conf.Problems, key, path string) {
+	if path == "" {
+		ps.Add(key, "a certificate needs cert and key: %s is missing", key)
+		return
+	}
+	info, err := os.Stat(path)
+	var reason *fs.PathError
+	switch {
+	case errors.As(err, &reason):
+		ps.Add(key, "%s: %v", path, reason.Err)
+	case err == nil && !info.Mode().IsRegular():
+		ps.Add(key, "%s is not a file", path)
+	}
+}
