@@ -82,7 +82,10 @@ type binder struct {
 
 // fail records an error about the setting at path.
 func (b *binder) fail(path string, n *node, f *fault) {
-	b.found.add(n.spot(), "%s", f.text).hint("%s", f.hint)
+	found := b.found.add(n.spot(), "%s", f.text).hint("%s", f.hint)
+	if f.note != "" {
+		found.note(spot{}, "%s", f.note)
+	}
 	b.spoil(path)
 }
 
@@ -102,7 +105,7 @@ func (b *binder) bind(p place, v reflect.Value, path string) {
 	b.places[path] = p
 	switch t := v.Type(); {
 	case n.null:
-		b.fail(path, p.owner(), &fault{quote(keyOf(path)) + " has no value", "give it one, or remove the key"})
+		b.empty(p, path)
 	case t.Kind() == reflect.Pointer:
 		v.Set(reflect.New(t.Elem()))
 		setDefaults(v.Elem())
@@ -120,6 +123,23 @@ func (b *binder) bind(p place, v reflect.Value, path string) {
 	}
 }
 
+// empty records a setting without a value.
+func (b *binder) empty(p place, path string) {
+	f := &fault{text: called(path) + " has no value", hint: "give it one, or remove the key"}
+	if p.key == nil {
+		f = &fault{text: "an entry of " + called(path) + " is empty", hint: "give it a value, or remove it"}
+	}
+	b.fail(path, p.owner(), f)
+}
+
+// called is what messages call the setting at path.
+func called(path string) string {
+	if path == "" {
+		return "the file"
+	}
+	return quote(keyOf(path))
+}
+
 // keyOf is the last key of a path.
 func keyOf(path string) string {
 	path, _, _ = strings.Cut(path[strings.LastIndexByte(path, '.')+1:], "[")
@@ -133,7 +153,7 @@ func (b *binder) group(p place, v reflect.Value, path string) {
 		text, f := n.value()
 		if f == nil {
 			if err := v.Addr().Interface().(conf.Scalar).SetScalar(text); err != nil {
-				f = &fault{err.Error(), ""}
+				f = &fault{text: err.Error()}
 			}
 		}
 		if f != nil {
@@ -142,17 +162,31 @@ func (b *binder) group(p place, v reflect.Value, path string) {
 		return
 	}
 	if n.kind != mapping {
-		b.fail(path, p.point(), &fault{quote(keyOf(path)) + " is a group of keys, not " + n.what(), "its keys: " + strings.Join(names(fields), ", ")})
+		b.fail(path, p.point(), &fault{text: called(path) + " is a group of keys, not " + n.what(), hint: "its keys: " + strings.Join(names(fields), ", ")})
 		return
 	}
 	for _, e := range n.pairs {
+		if b.merges(e.key, path) {
+			continue
+		}
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == e.key.text })
 		if i < 0 {
 			b.unknown(path, n, e.key, names(fields))
 			continue
 		}
-		b.bind(place(e), v.FieldByIndex(fields[i].index), conf.Join(path, fields[i].name))
+		b.bind(place{key: e.key, value: e.value}, v.FieldByIndex(fields[i].index), conf.Join(path, fields[i].name))
 	}
+}
+
+// merges reports whether the key is YAML's merge key, and says so.
+func (b *binder) merges(key *node, path string) bool {
+	if key.merge {
+		at := key.spot()
+		at.path = key.up.path()
+		b.found.add(at, "merge keys (<<) are not supported").hint("write the values out")
+		b.spoil(path)
+	}
+	return key.merge
 }
 
 // unknown records a key that a group does not have.
@@ -169,7 +203,7 @@ func (b *binder) unknown(path string, n, key *node, known []string) {
 // list sets a slice. An empty one is nil.
 func (b *binder) list(p place, v reflect.Value, path string) {
 	if p.value.kind != list {
-		b.fail(path, p.point(), &fault{quote(keyOf(path)) + " is a list, not " + p.value.what(), "write it like " + keyOf(path) + ": [a, b], or a line with a dash for each"})
+		b.fail(path, p.point(), &fault{text: called(path) + " is a list, not " + p.value.what(), hint: "write it like " + keyOf(path) + ": [a, b], or a line with a dash for each"})
 		return
 	}
 	v.SetZero()
@@ -184,7 +218,7 @@ func (b *binder) list(p place, v reflect.Value, path string) {
 // entries sets a map. An empty one is nil.
 func (b *binder) entries(p place, v reflect.Value, path string) {
 	if p.value.kind != mapping {
-		b.fail(path, p.point(), &fault{quote(keyOf(path)) + " is a group of named entries, not " + p.value.what(), "write it like " + keyOf(path) + ": {name: ...}"})
+		b.fail(path, p.point(), &fault{text: called(path) + " is a group of named entries, not " + p.value.what(), hint: "write it like " + keyOf(path) + ": {name: ...}"})
 		return
 	}
 	v.SetZero()
@@ -192,11 +226,14 @@ func (b *binder) entries(p place, v reflect.Value, path string) {
 		if i == 0 {
 			v.Set(reflect.MakeMap(v.Type()))
 		}
+		if b.merges(e.key, path) {
+			continue
+		}
 		value := reflect.New(v.Type().Elem()).Elem()
 		if value.Kind() != reflect.Pointer {
 			setDefaults(value)
 		}
-		b.bind(place(e), value, conf.Join(path, e.key.text))
+		b.bind(place{e.key, e.value, true}, value, conf.Join(path, e.key.text))
 		if value.Kind() == reflect.Pointer && value.IsNil() {
 			value.Set(reflect.New(value.Type().Elem()))
 			setDefaults(value.Elem())
@@ -210,8 +247,8 @@ func (b *binder) scalar(p place, v reflect.Value, path string) {
 	text, f := p.value.value()
 	if f == nil {
 		f = setText(v, text, keyOf(path))
-		if f != nil && f.hint == "" && (p.value.kind == mapping || p.value.text != text) && v.Type() != secretType {
-			f.hint = "the value is " + quote(text)
+		if f != nil && (p.value.kind == mapping || p.value.text != text) && v.Type() != secretType {
+			f.note = "the value is " + quote(text)
 		}
 	}
 	if f != nil {
@@ -223,25 +260,25 @@ func (b *binder) scalar(p place, v reflect.Value, path string) {
 func setText(v reflect.Value, text, key string) *fault {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {
-			return &fault{err.Error(), ""}
+			return &fault{text: err.Error()}
 		}
 		return nil
 	}
 	if e, ok := v.Interface().(conf.Enum); ok && !slices.Contains(e.Values(), text) {
-		return &fault{fmt.Sprintf("unknown value %s for %q", quote(text), key), advice(text, e.Values(), "use one of: ")}
+		return &fault{text: fmt.Sprintf("unknown value %s for %q", quote(text), key), hint: advice(text, e.Values(), "use one of: ")}
 	}
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(text)
 	case v.Kind() == reflect.Bool:
 		if text != "true" && text != "false" {
-			return &fault{fmt.Sprintf("%q is true or false, not %s", key, quote(text)), ""}
+			return &fault{text: fmt.Sprintf("%q is true or false, not %s", key, quote(text))}
 		}
 		v.SetBool(text == "true")
 	default:
 		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
 		if err != nil {
-			return &fault{fmt.Sprintf("%q is a whole number, not %s", key, quote(text)), ""}
+			return &fault{text: fmt.Sprintf("%q is a whole number, not %s", key, quote(text))}
 		}
 		v.SetInt(n)
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -97,6 +96,7 @@ func (k *checker) references() {
 
 // undefined records a name that stands for nothing.
 func (k *checker) undefined(path, what, name, section string, defined []string) {
+	k.spoil(path)
 	f := k.add(path, "there is no %s named %s", what, quote(name))
 	if best := nearest(name, defined); best != "" {
 		f.hint("did you mean %s?", quote(best))
@@ -129,8 +129,7 @@ func (k *checker) addresses() {
 	for _, b := range all {
 		for _, other := range ports[b.port] {
 			if b.overlaps(other) {
-				k.add(b.path, "this address is listened on twice").note(k.locate(other.path), "the other one is here%s", k.implied(other.path)).
-					hint("give one of them another port")
+				k.twice(b.path, other.path)
 				break
 			}
 		}
@@ -138,12 +137,17 @@ func (k *checker) addresses() {
 	}
 }
 
-// implied says so of a setting that has its default.
-func (k *checker) implied(path string) string {
-	if _, given := k.places[path]; given {
-		return ""
+// twice records two settings that are one address; the file need not have both.
+func (k *checker) twice(path, other string) {
+	text := "the other one is here"
+	if _, given := k.places[path]; !given {
+		path, other = other, path
 	}
-	return fmt.Sprintf(", by default: %s", path)
+	at := k.locate(other)
+	if _, given := k.places[other]; !given {
+		at, text = spot{}, other+" is the same by default"
+	}
+	k.add(path, "this address is listened on twice").note(at, "%s", text).hint("give one of them another port")
 }
 
 func appendBound(all []bound, path, address string) []bound {

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// fault says why a value cannot be used.
-type fault struct{ text, hint string }
+// fault says why a value cannot be used, what to do about it, and what else is to be known.
+type fault struct{ text, hint, note string }
 
 // value returns the text of a setting that is a single value: variables are replaced, and {file: PATH} by the file's content.
 func (n *node) value() (string, *fault) {
@@ -25,7 +25,7 @@ func (n *node) value() (string, *fault) {
 		}
 		return fileText(path)
 	}
-	return "", &fault{"expected a single value, found " + n.what(), ""}
+	return "", &fault{text: "expected a single value, found " + n.what()}
 }
 
 func (n *node) expanded() (string, *fault) {
@@ -64,16 +64,16 @@ func expand(s string) (string, *fault) {
 func variable(inner string, closed bool) (string, *fault) {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !closed || !isVariable(name) {
-		return "", &fault{"${ begins no variable: " + quote("${"+inner), "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"}
+		return "", &fault{text: "${ begins no variable: " + quote("${"+inner), hint: "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"}
 	}
 	value, set := os.LookupEnv(name)
 	switch {
 	case value == "" && hasFallback:
 		return fallback, nil
 	case !set:
-		return "", &fault{"the environment variable " + name + " is not set", fmt.Sprintf("set it, or give a default: ${%s:-value}", name)}
+		return "", &fault{text: "the environment variable " + name + " is not set", hint: fmt.Sprintf("set it, or give a default: ${%s:-value}", name)}
 	case !utf8.ValidString(value):
-		return "", &fault{"the environment variable " + name + " is not valid UTF-8", ""}
+		return "", &fault{text: "the environment variable " + name + " is not valid UTF-8"}
 	}
 	return value, nil
 }
@@ -95,10 +95,10 @@ const maxValueFile = 64 << 10
 func fileText(path string) (string, *fault) {
 	text, err := readSmall(path, maxValueFile)
 	if err != nil {
-		return "", &fault{"read the file of the value: " + err.Error(), ""}
+		return "", &fault{text: "read the file of the value: " + err.Error()}
 	}
 	if !utf8.Valid(text) {
-		return "", &fault{"the file " + quote(path) + " is not valid UTF-8", "encode binary content, in base64 or hexadecimal"}
+		return "", &fault{text: "the file " + quote(path) + " is not valid UTF-8", hint: "encode binary content, in base64 or hexadecimal"}
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
 }

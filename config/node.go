@@ -32,6 +32,7 @@ type node struct {
 	text    string // of a scalar, before expansion
 	null    bool   // nothing, ~ or null
 	literal bool   // text is not expanded
+	merge   bool   // the key is YAML's <<
 	stands  *node  // the file has no such node, and this is what made it
 
 	line, column int    // from 1; 0 on the command line
@@ -91,7 +92,10 @@ func (n *node) what() string {
 }
 
 // place is where a setting stands: its value and, if it has one, its key.
-type place struct{ key, value *node }
+type place struct {
+	key, value *node
+	named      bool // the key is a name of the operator's choice
+}
 
 // point returns the node to point at for the setting as a whole: the value if it fits on a line, else the key.
 func (p place) point() *node {

@@ -41,9 +41,13 @@ func read(src *source, found *findings) *node {
 		found.add(spot{line: second.Line, column: second.Column}, "a second YAML document begins here").
 			hint("a configuration is one document: remove the line with ---, or the rest")
 	}
-	r := reader{found: found}
+	r := reader{src: src, found: found}
 	root := r.convert(first.Content[0], nil, "")
-	if r.gaveUp {
+	switch {
+	case r.gaveUp:
+		return nil
+	case root.null:
+		found.add(spot{}, "the file is empty").hint("three lines are enough: listen, backends and policy")
 		return nil
 	}
 	return root
@@ -73,10 +77,12 @@ func decode(text string) (first, second *yaml.Node, err error) {
 
 // reader turns the library's nodes into ours, with aliases replaced by what they stand for.
 type reader struct {
+	src     *source
 	found   *findings
 	depth   int
-	aliases int // how many the node is under
-	aliased int // nodes made under an alias so far
+	aliases int  // how many the node is under
+	alias   spot // the outermost of them
+	aliased int  // nodes made under an alias so far
 	gaveUp  bool
 }
 
@@ -103,6 +109,9 @@ func (r *reader) convert(y *yaml.Node, up *node, name string) *node {
 	}
 	switch y.Kind {
 	case yaml.AliasNode:
+		if r.aliases == 0 {
+			r.alias = n.spot()
+		}
 		r.aliases++
 		defer func() { r.aliases-- }()
 		return r.convert(y.Alias, up, name)
@@ -119,6 +128,9 @@ func (r *reader) convert(y *yaml.Node, up *node, name string) *node {
 
 func (r *reader) giveUp(n *node, format string, args ...any) *finding {
 	r.gaveUp = true
+	if r.aliases > 0 {
+		return r.found.add(r.alias, format, args...)
+	}
 	return r.found.add(n.spot(), format, args...)
 }
 
@@ -136,24 +148,26 @@ func (r *reader) mapping(y *yaml.Node, n *node) {
 	seen := map[string]*node{}
 	for i := 0; i+1 < len(y.Content) && !r.gaveUp; i += 2 {
 		key := r.convert(y.Content[i], n, "")
-		if !r.key(y.Content[i], key) {
+		key.merge = y.Content[i].Tag == "!!merge"
+		value := r.convert(y.Content[i+1], n, key.text)
+		switch first := seen[key.text]; {
+		case !r.key(key):
+		case first != nil:
+			at := first.spot()
+			r.found.add(key.spot(), "the key %s is here twice", quote(key.text)).note(at, "the first one is here")
+		default:
+			seen[key.text] = key
+			n.adopt(key, value)
 			continue
 		}
-		if first := seen[key.text]; first != nil {
-			r.found.add(key.spot(), "the key %s is here twice", quote(key.text)).note(first.spot(), "the first one is here")
-			continue
-		}
-		seen[key.text] = key
-		n.adopt(key, r.convert(y.Content[i+1], n, key.text))
+		hideSecrets(r.src, &node{kind: mapping, pairs: []pair{{key, value}}})
 	}
 }
 
 // key reports whether a mapping may have this key, and says so if not.
-func (r *reader) key(y *yaml.Node, key *node) bool {
+func (r *reader) key(key *node) bool {
 	switch {
 	case r.gaveUp:
-	case y.Tag == "!!merge":
-		r.found.add(key.spot(), "merge keys (<<) are not supported").hint("write the values out")
 	case key.kind != scalar:
 		r.found.add(key.spot(), "a key is a single word, not %s", key.what())
 	case key.null:

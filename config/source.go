@@ -100,17 +100,32 @@ func (s *source) offset(line, column int) int {
 
 // end returns where the scalar n ends in the text.
 func (s *source) end(n *node) int {
-	start := s.offset(n.line, n.column)
+	start := s.pastProperties(s.offset(n.line, n.column))
 	switch n.style {
 	case quoted:
 		return start + quotedLen(s.text[start:])
 	case plain:
-		return start + plainLen(s.text[start:], n.text)
+		if length, ok := plainLen(s.text[start:], n.text); ok {
+			return start + length
+		}
 	}
 	if i := strings.IndexFunc(s.text[start:], isBreak); i >= 0 {
 		return start + i
 	}
 	return len(s.text)
+}
+
+// pastProperties returns where the node that begins at offset has its value, behind an anchor and a tag.
+func (s *source) pastProperties(offset int) int {
+	for offset < len(s.text) && (s.text[offset] == '&' || s.text[offset] == '!') {
+		length := strings.IndexFunc(s.text[offset:], unicode.IsSpace)
+		if length < 0 {
+			return len(s.text)
+		}
+		offset += length
+		offset += len(s.text[offset:]) - len(strings.TrimLeftFunc(s.text[offset:], unicode.IsSpace))
+	}
+	return offset
 }
 
 // quotedLen is the length of the quoted scalar that text begins with.
@@ -128,26 +143,22 @@ func quotedLen(text string) int {
 	return len(text)
 }
 
-// plainLen is the length of the plain scalar that text begins with. Its value differs from the text in white space alone, where it is folded.
-func plainLen(text, value string) int {
-	i, end := 0, 0
+// plainLen is the length of the plain scalar that text begins with. Its value differs from the text in white space alone, where it is folded;
+// if not, it is reported as not found.
+func plainLen(text, value string) (end int, ok bool) {
+	i := 0
 	for _, want := range value {
 		if unicode.IsSpace(want) {
 			continue
 		}
-		for i < len(text) {
-			r, size := utf8.DecodeRuneInString(text[i:])
-			i += size
-			if r == want {
-				end = i
-				break
-			}
-			if !unicode.IsSpace(r) {
-				return end
-			}
+		i += len(text[i:]) - len(strings.TrimLeftFunc(text[i:], unicode.IsSpace))
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if i += size; r != want || size == 0 {
+			return end, false
 		}
+		end = i
 	}
-	return end
+	return end, true
 }
 
 // hide keeps the scalar n out of every excerpt.

@@ -1,17 +1,25 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// nearest returns the candidate that name is most likely a misspelling of, or "".
+// nearest returns the candidate that name is most likely a misspelling or the beginning of, or "".
 func nearest(name string, candidates []string) string {
 	best, most := "", max(1, len(name)/3)+1
-	if len(name) > maxKey {
-		return ""
-	}
+	fold := strings.NewReplacer("-", "_")
+	folded := fold.Replace(strings.ToLower(name))
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(strings.ReplaceAll(name, "-", "_")), strings.ReplaceAll(c, "-", "_")); d < most {
+		if len(name)-len(c) >= most || len(c)-len(name) >= most {
+			continue // they differ by more letters than that
+		}
+		if d := distance(folded, fold.Replace(c)); d < most {
 			best, most = c, d
 		}
+	}
+	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.HasPrefix(c, name) }); best == "" && len(name) > 2 && i >= 0 {
+		return candidates[i]
 	}
 	return best
 }

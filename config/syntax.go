@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"unicode/utf8"
 )
 
 // syntaxError reports what the YAML library refused, in words that help and at the line that is at fault: the library names the line where
@@ -19,7 +20,8 @@ func syntaxError(src *source, found *findings, err error) {
 	if f := tabIndent(src, found, line); f || bracketTrouble(src, found, line, message) {
 		return
 	}
-	at := spot{line: line, column: indent(src.line(line)) + 1}
+	text := src.line(line)
+	at := spot{line: line, column: indent(text) + 1, width: utf8.RuneCountInString(strings.TrimSpace(text))}
 	for _, e := range yamlErrors {
 		if strings.HasPrefix(message, e.message) {
 			found.add(at, "%s", e.text).hint("%s", e.hint)
@@ -70,9 +72,9 @@ func tabIndent(src *source, found *findings, line int) bool {
 }
 
 var (
-	bareColon    = regexp.MustCompile(`(?:[\[{,]|:\s)\s*(:[^\s,\]}]*)`)
-	bareVariable = regexp.MustCompile(`(?:[\[{,\s])(\$\{[^}]*\}?)`)
-	bareStar     = regexp.MustCompile(`(?:[\[{,]|:\s)\s*(\*[^\s,\]}]*)`)
+	bareColon    = regexp.MustCompile(`(?:^|[\[{,]|:\s)\s*(:[^\s,\]}]*)`)
+	bareVariable = regexp.MustCompile(`(?:^|[\[{,\s])(\$\{[^}]*\}?)`)
+	bareStar     = regexp.MustCompile(`(?:^|[\[{,]|:\s)\s*(\*[^\s,\]}]*)`)
 )
 
 // bracketTrouble reports a value between brackets that wants quotes: one that begins with a colon, or ${VARIABLE}.

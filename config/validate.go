@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"usher/conf"
 )
@@ -45,16 +46,26 @@ func (b *binder) ask(v reflect.Value, path string) {
 		return
 	}
 	for _, p := range x.Validate() {
-		f := b.found.add(b.locate(conf.Join(path, p.Path)), "%s", p.Text).hint("%s", p.Hint)
+		at := conf.Join(path, p.Path)
+		f := b.found.add(b.about(at, p.Text), "%s", p.Text).hint("%s", p.Hint)
 		if p.Warning {
 			f.Severity = Warning
 		} else {
-			b.spoil(conf.Join(path, p.Path))
+			b.spoil(at)
 		}
 		for _, n := range p.Also {
-			f.note(b.locate(conf.Join(path, n.Path)), "%s", n.Text)
+			f.note(b.about(conf.Join(path, n.Path), p.Text), "%s", n.Text)
 		}
 	}
+}
+
+// about returns the place of a problem with the setting at path. Where keys are of the operator's choice, one whose text names the key, in any
+// case of letters, is about the key.
+func (b *binder) about(path, text string) spot {
+	if p := b.places[path]; p.named && strings.Contains(strings.ToLower(text), strings.ToLower(p.key.text)) {
+		return p.key.spot()
+	}
+	return b.locate(path)
 }
 
 // locate returns the place of the setting at path or, if the file does not have it, of the nearest one that it would be in.
