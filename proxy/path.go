@@ -6,7 +6,8 @@ import (
 
 // A path has as many readings as there are servers: one decodes %2f and another does not, one cuts ;parameters, one removes dot segments.
 // A route is a promise about what its backends are asked for, so a path whose readings lead to different routes is refused (400) and no
-// spelling walks around a route. Case is significant, as RFC 3986 6.2.2.1 has it.
+// spelling walks around a route. The case of letters counts (RFC 3986 6.2.2.1), but for some servers it does not, and so a path that would
+// be another route's in another case is refused, too.
 
 // plain reports whether every server reads path in one way: no escapes, parameters, backslashes, empty or dot segments.
 func plain(path string) bool {
@@ -43,9 +44,11 @@ func dotOrEmpty(rest string) bool {
 }
 
 // reading is one way to read a path. A normal one has lost its empty and dot segments, and with them the slash at its end.
+// A folded one has a form in lower case, too.
 type reading struct {
 	path   string
 	normal bool
+	folded string
 }
 
 // readings returns the ways in which servers read path, the path as received first. It takes time linear in the path's length. An escape
@@ -63,12 +66,27 @@ func readings(path string) ([]reading, error) {
 		}
 	}
 	for _, p := range [2]string{path, cutParameters(path)} {
-		for _, decoded := range [3]string{upperEscapes(p), decode(p, true), strings.ReplaceAll(decode(p, false), `\`, "/")} {
+		for _, decoded := range [3]string{upperEscapes(p), decode(p, separators), strings.ReplaceAll(decode(p, ""), `\`, "/")} {
 			add(decoded)
 			add(cutParameters(decoded))
 		}
 	}
+	for _, r := range out {
+		if low := strings.ToLower(r.path); low != r.path {
+			out = append(out, reading{r.path, r.normal, low})
+		}
+	}
 	return out, nil
+}
+
+// hasUpper reports whether there is a capital letter in s.
+func hasUpper(s string) bool {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			return true
+		}
+	}
+	return false
 }
 
 func checkEscapes(path string) error {
@@ -87,8 +105,11 @@ func checkEscapes(path string) error {
 	return nil
 }
 
-// decode undoes percent-encoding once (RFC 3986 2.1). With keepSeparators, %2f and %5c stay. Escapes must be well-formed.
-func decode(path string, keepSeparators bool) string {
+// separators are the bytes that part a path, for some server, once they are decoded.
+const separators = `/\`
+
+// decode undoes percent-encoding once (RFC 3986 2.1). Escapes of the bytes in keep stay, in capitals. Escapes must be well-formed.
+func decode(path, keep string) string {
 	if !strings.Contains(path, "%") {
 		return path
 	}
@@ -100,7 +121,7 @@ func decode(path string, keepSeparators bool) string {
 			continue
 		}
 		c = byte(unhex(path[i+1])<<4 | unhex(path[i+2]))
-		if keepSeparators && (c == '/' || c == '\\') {
+		if strings.IndexByte(keep, c) >= 0 {
 			out = appendEscape(out, c)
 		} else {
 			out = append(out, c)
@@ -117,7 +138,7 @@ func upperEscapes(path string) string {
 	}
 	out := []byte(path)
 	for i := 0; i+2 < len(out); i++ {
-		if out[i] == '%' {
+		if out[i] == '%' && unhex(out[i+1]) >= 0 && unhex(out[i+2]) >= 0 {
 			appendEscape(out[:i], byte(unhex(out[i+1])<<4|unhex(out[i+2])))
 			i += 2
 		}
@@ -168,7 +189,7 @@ func normalize(path string) string {
 // forwardForm is the normal form in which a rewritten path is sent: escapes only where RFC 3986 3.3 wants them (and for slash and
 // backslash, which mean something else undecoded), no empty or dot segments, the slash at the end kept. Escapes must be well-formed.
 func forwardForm(path string) string {
-	n := encode(normalize(decode(path, true)))
+	n := normalize(encode(path))
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	if n != "/" && dotOrEmpty(last) {
 		n += "/"
@@ -176,13 +197,12 @@ func forwardForm(path string) string {
 	return n
 }
 
-// encode escapes what may not stand in a path. A percent sign in path is one of decode's, of %2F or %5C, or stood for itself as %25.
+// encode writes path with escapes only where they must be (RFC 3986 6.2.2.2), in capitals. Escapes in path must be well-formed.
 func encode(path string) string {
-	out := make([]byte, 0, len(path))
-	for i := range len(path) {
-		c := path[i]
-		separator := c == '%' && i+2 < len(path) && (path[i+1:i+3] == "2F" || path[i+1:i+3] == "5C")
-		if c == '/' || isPchar(c) || separator {
+	decoded := decode(path, separators+"%") // what begins with a percent sign is an escape that stays
+	out := make([]byte, 0, len(decoded))
+	for i := range len(decoded) {
+		if c := decoded[i]; c == '/' || c == '%' || isPchar(c) {
 			out = append(out, c)
 		} else {
 			out = appendEscape(out, c)
@@ -191,12 +211,12 @@ func encode(path string) string {
 	return string(out)
 }
 
-// isPchar reports whether c is RFC 3986's pchar without the percent sign.
+// isPchar reports whether c is one of RFC 3986's pchar that stand for themselves.
 func isPchar(c byte) bool {
 	if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' {
 		return true
 	}
-	return c != '%' && strings.IndexByte("-._~!$&'()*+,;=:@", c) >= 0
+	return strings.IndexByte("-._~!$&'()*+,;=:@", c) >= 0
 }
 
 func appendEscape(dst []byte, c byte) []byte {

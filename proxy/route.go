@@ -37,7 +37,8 @@ type weighted struct {
 
 func newRoute(c RouteConfig, place int, pools map[string]*Pool) (*Route, error) {
 	r := &Route{
-		name: c.Name, listener: c.Match.Listener, methods: c.Match.Methods, upgrade: lowered(c.Upgrade), rewrite: c.Rewrite,
+		name: c.Name, listener: c.Match.Listener, methods: c.Match.Methods, upgrade: lowered(c.Upgrade),
+		rewrite: RewriteConfig{StripPrefix: prefix(c.Rewrite.StripPrefix), AddPrefix: prefix(c.Rewrite.AddPrefix)},
 		headers: sortedLines(c.Match.Headers), timeouts: c.Timeouts, respond: c.Respond, redirect: c.Redirect,
 		requestSet: sortedLines(c.Headers.Request.Set), responseSet: sortedLines(c.Headers.Response.Set),
 		requestRemove: c.Headers.Request.Remove, responseRemove: c.Headers.Response.Remove,
@@ -61,6 +62,14 @@ func newRoute(c RouteConfig, place int, pools map[string]*Pool) (*Route, error) 
 		r.weights += w.Weight
 	}
 	return r, nil
+}
+
+// prefix is the form in which a prefix is taken off a path or put in front of it: empty for the root.
+func prefix(path string) string {
+	if n := normalize(encode(path)); n != "/" {
+		return n
+	}
+	return ""
 }
 
 type unknownPool string
@@ -114,31 +123,64 @@ func hostName(authority string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// pathPattern is a path and what lies below it, or the path alone. A request's path may be read decoded or not, so both forms are kept.
+// pathPattern is a path and what lies below it, or the path alone.
 type pathPattern struct {
-	exact            bool
-	encoded, decoded string // as it came: for exact patterns with the slash at the end, if any
-	encodedNormal    string // without it
-	decodedNormal    string
+	exact bool
+	forms [2]patternForm // as configured, and in lower case
+	// caseCounts is set where another route's pattern differs in case alone: then no path matches it in another case.
+	caseCounts bool
 }
+
+// patternForm is a pattern in the ways in which a request's path may spell it: decoded or not, and for exact patterns with and without the
+// slash at its end.
+type patternForm struct{ encoded, decoded, encodedNormal, decodedNormal string }
 
 func newPathPattern(s string) pathPattern {
 	path, exact := strings.CutPrefix(s, "=")
-	d := decode(path, true)
-	return pathPattern{
-		exact: exact, encoded: encode(d), decoded: d,
-		encodedNormal: normalize(encode(d)), decodedNormal: normalize(d),
-	}
+	return pathPattern{exact: exact, forms: [2]patternForm{newPatternForm(path, false), newPatternForm(path, true)}}
 }
 
-func (p pathPattern) matches(r reading) bool {
+func newPatternForm(path string, folded bool) patternForm {
+	d, e := decode(path, separators), encode(path)
+	if folded {
+		d, e = strings.ToLower(d), strings.ToLower(e)
+	}
+	return patternForm{encoded: e, decoded: d, encodedNormal: normalize(e), decodedNormal: normalize(d)}
+}
+
+func (p *pathPattern) matches(r reading) bool {
+	f, path := &p.forms[0], r.path
+	if r.folded != "" && !p.caseCounts {
+		f, path = &p.forms[1], r.folded
+	}
 	switch {
 	case !p.exact:
-		return below(r.path, p.encodedNormal) || below(r.path, p.decodedNormal)
+		return below(path, f.encodedNormal) || below(path, f.decodedNormal)
 	case r.normal:
-		return r.path == p.encodedNormal || r.path == p.decodedNormal
+		return path == f.encodedNormal || path == f.decodedNormal
 	}
-	return r.path == p.encoded || r.path == p.decoded
+	return path == f.encoded || path == f.decoded
+}
+
+// noteCase marks the patterns that differ from another in case alone.
+func noteCase(routes []*Route) {
+	seen := map[string]string{}
+	differ := map[string]bool{}
+	each := func(f func(*pathPattern)) {
+		for _, r := range routes {
+			for i := range r.paths {
+				f(&r.paths[i])
+			}
+		}
+	}
+	each(func(p *pathPattern) {
+		low, as := p.forms[1].decodedNormal, p.forms[0].decodedNormal
+		if first, ok := seen[low]; ok && first != as {
+			differ[low] = true
+		}
+		seen[low] = as
+	})
+	each(func(p *pathPattern) { p.caseCounts = differ[p.forms[1].decodedNormal] })
 }
 
 // below reports whether path is prefix or continues it by whole segments.
@@ -152,9 +194,18 @@ func below(path, prefix string) bool {
 // matches reports whether the route serves a request to host whose path is read as path.
 func (r *Route) matches(req *Request, host string, path reading) bool {
 	return (len(r.hosts) == 0 || slices.ContainsFunc(r.hosts, func(h hostPattern) bool { return h.matches(host) })) &&
-		(len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(p pathPattern) bool { return p.matches(path) })) &&
+		(len(r.paths) == 0 || r.matchesPath(path)) &&
 		(len(r.methods) == 0 || slices.Contains(r.methods, req.Method)) &&
 		r.matchesHeaders(req)
+}
+
+func (r *Route) matchesPath(path reading) bool {
+	for i := range r.paths {
+		if r.paths[i].matches(path) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Route) matchesHeaders(req *Request) bool {
@@ -173,20 +224,16 @@ func (r *Route) matchesHeaders(req *Request) bool {
 // choose returns the first route that matches the request. Where the path can be read in several ways, all must lead to the same route.
 func (l *Listener) choose(req *Request) (*Route, error) {
 	host, path := hostName(req.Host), req.Path()
-	if plain(path) {
-		if r := l.first(req, host, reading{path: path}); r != nil {
-			return r, nil
+	r := l.first(req, host, reading{path: upperEscapes(path)})
+	if !plain(path) || hasUpper(path) {
+		ways, err := readings(path)
+		if err != nil {
+			return nil, err
 		}
-		return nil, errNoRoute
-	}
-	ways, err := readings(path)
-	if err != nil {
-		return nil, err
-	}
-	r := l.first(req, host, ways[0])
-	for _, way := range ways[1:] {
-		if l.first(req, host, way) != r {
-			return nil, errAmbiguous
+		for _, way := range ways[1:] {
+			if l.first(req, host, way) != r {
+				return nil, errAmbiguous
+			}
 		}
 	}
 	if r == nil {
@@ -224,15 +271,13 @@ func (r *Route) target(req *Request) string {
 		return req.Target
 	}
 	path := forwardForm(req.Path())
-	if strip := encode(decode(r.rewrite.StripPrefix, true)); strip != "" && below(path, normalize(strip)) && normalize(strip) != "/" {
-		path = path[len(normalize(strip)):]
+	if strip := r.rewrite.StripPrefix; strip != "" && below(path, strip) {
+		path = path[len(strip):]
 		if path == "" {
 			path = "/"
 		}
 	}
-	if add := normalize(encode(decode(r.rewrite.AddPrefix, true))); add != "/" {
-		path = add + path
-	}
+	path = r.rewrite.AddPrefix + path
 	return path + req.Target[len(req.Path()):]
 }
 

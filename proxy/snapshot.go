@@ -83,6 +83,7 @@ func NewSnapshot(listeners []ListenerOptions, routes []RouteConfig, pools []*Poo
 		}
 		compiled[i] = r
 	}
+	noteCase(compiled)
 	for _, o := range listeners {
 		s.listeners[o.Name] = newListener(o, compiled)
 	}

@@ -26,6 +26,7 @@ type requestBody struct {
 	waited  time.Duration // in Read: time in which the backend took nothing does not count
 
 	read    atomic.Int64
+	asked   atomic.Bool // Read was called
 	reading atomic.Bool
 	left    atomic.Bool
 	fault   atomic.Pointer[error]
@@ -57,6 +58,7 @@ func (f *flight) expectedTrailers() http.Header {
 
 // Read reads from the client.
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.asked.Store(true)
 	b.reading.Store(true)
 	defer b.reading.Store(false)
 	if b.left.Load() {
@@ -138,6 +140,9 @@ func (b *requestBody) err() error {
 	}
 	return nil
 }
+
+// begun reports whether the backend has asked for the body: a client that expects 100 Continue has been sent it then.
+func (b *requestBody) begun() bool { return b != nil && b.asked.Load() }
 
 func (b *requestBody) count() int64 {
 	if b == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync"
@@ -20,12 +21,12 @@ import (
 // flight is one exchange in this plane: what the walk sees of it, and net/http's side of it. It is used again when it is over.
 type flight struct {
 	proxy.Exchange
-	plane *Plane
-	w     http.ResponseWriter
-	r     *http.Request
-	watch *watchdog
-	body  *requestBody // the current attempt's; nil without a body
-	cut   bool
+	service *service
+	w       http.ResponseWriter
+	r       *http.Request
+	watch   *watchdog
+	body    *requestBody // the current attempt's; nil without a body
+	cut     bool
 
 	informational sync.Mutex // held while a 1xx response is written
 	answered      bool       // no more 1xx; guarded by informational
@@ -33,9 +34,9 @@ type flight struct {
 
 var _ proxy.Forwarder = (*flight)(nil)
 
-func (f *flight) begin(p *Plane, listener string, w http.ResponseWriter, r *http.Request) {
-	f.plane, f.w, f.r, f.cut, f.answered = p, w, r, false, false
-	f.Listener, f.Start = listener, time.Now()
+func (f *flight) begin(s *service, w http.ResponseWriter, r *http.Request) {
+	f.service, f.w, f.r, f.cut, f.answered = s, w, r, false, false
+	f.Listener, f.Start = s.name, time.Now()
 	q := &f.Request
 	q.Method, q.Host, q.Proto, q.TLS = r.Method, r.Host, r.Proto, r.TLS != nil
 	q.Target, q.ContentLength = originForm(r.RequestURI), r.ContentLength
@@ -71,7 +72,7 @@ func (f *flight) end() (cut bool) {
 	cut = f.cut
 	f.body.leave()
 	f.Reset()
-	f.plane, f.w, f.r, f.body, f.watch = nil, nil, nil, nil, nil
+	f.service, f.w, f.r, f.body, f.watch = nil, nil, nil, nil, nil
 	return cut
 }
 
@@ -107,7 +108,7 @@ func (f *flight) Forward(x *proxy.Exchange, l balancer.Lease) error {
 
 // roundTrip sends the request and returns the response's head.
 func (f *flight) roundTrip(ctx context.Context, b *balancer.Backend) (*http.Response, error) {
-	t, err := f.plane.transports.get(keyOf(f.Connect(), f.Limits.ResponseHeader))
+	t, err := f.service.plane.transports.get(keyOf(f.Connect(), f.Limits.ResponseHeader))
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +171,7 @@ func fill(h http.Header, s *field.Section) {
 }
 
 // got1xx passes an informational response on; 100 and 101 have ways of their own. net/http calls it on another goroutine.
-func (f *flight) got1xx(code int, header map[string][]string) error {
+func (f *flight) got1xx(code int, header textproto.MIMEHeader) error {
 	f.informational.Lock()
 	defer f.informational.Unlock()
 	if code == http.StatusContinue || f.answered || f.r.Proto == "HTTP/1.0" {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"usher/proxy"
@@ -35,132 +34,44 @@ type Plane struct {
 	log        *slog.Logger
 	transports transports
 	flights    sync.Pool
-	stopping   atomic.Bool
-
-	mu      sync.Mutex
-	servers map[*http.Server]struct{}
-	tunnels map[*tunnel]struct{}
-
-	conns, open tally // connections of the servers; tunnels
 }
 
 // New returns a plane that serves with h. It starts nothing. log gets what net/http has to say of connections, at debug level.
 func New(h *proxy.Handler, log *slog.Logger) *Plane {
-	p := &Plane{handler: h, log: log, servers: map[*http.Server]struct{}{}, tunnels: map[*tunnel]struct{}{}}
+	p := &Plane{handler: h, log: log}
 	p.flights.New = func() any { return new(flight) }
 	return p
 }
 
-// Serve serves the connections that l accepts until l is closed or the plane stopped. It returns nil after either.
-func (p *Plane) Serve(l net.Listener, o Options) error {
-	s := p.server(o)
-	p.mu.Lock()
-	p.servers[s] = struct{}{}
-	p.mu.Unlock()
-	err := s.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
-		return nil
+// Serve serves the connections that l hands out. When l is closed it ends gracefully: responses say Connection: close, idle connections
+// end after a last answer or after 5 s, and what is in flight, tunnels too, is served to its end. When ctx ends, all that is left is cut.
+// Serve returns when no connection is left: nil, ctx's error if it had to cut, or why l failed.
+func (p *Plane) Serve(ctx context.Context, l net.Listener, o Options) error {
+	s := p.newService(o)
+	cut := context.AfterFunc(ctx, s.cut)
+	defer cut()
+	err := s.server.Serve(l)
+	s.stopping.Store(true)
+	if err := s.drain(ctx); err != nil {
+		return err
 	}
-	return err
+	if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return ctx.Err()
 }
 
-func (p *Plane) server(o Options) *http.Server {
-	var protocols http.Protocols
-	protocols.SetHTTP1(o.HTTP1)
-	protocols.SetHTTP2(o.HTTP2)
-	protocols.SetUnencryptedHTTP2(o.H2C)
-	return &http.Server{
-		Handler:                      handler{p, o.Name},
-		ReadHeaderTimeout:            o.ReadHeader,
-		IdleTimeout:                  o.Idle,
-		MaxHeaderBytes:               o.HeaderBytes,
-		Protocols:                    &protocols,
-		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: o.Streams},
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-		ConnState:                    p.count,
-	}
-}
-
-func (p *Plane) count(_ net.Conn, s http.ConnState) {
-	switch s {
-	case http.StateNew:
-		p.conns.add(1)
-	case http.StateClosed, http.StateHijacked:
-		p.conns.add(-1)
-	}
-}
-
-// handler is the plane for one listener.
-type handler struct {
-	plane    *Plane
-	listener string
-}
+// Close ends the idle connections to backends. Called when every Serve has returned.
+func (p *Plane) Close() { p.transports.close() }
 
 // ServeHTTP takes one exchange through the walk.
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := h.plane.flights.Get().(*flight)
-	f.begin(h.plane, h.listener, w, r)
-	h.plane.handler.Serve(&f.Exchange, f)
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f := s.plane.flights.Get().(*flight)
+	f.begin(s, w, r)
+	s.plane.handler.Serve(&f.Exchange, f)
 	cut := f.end()
-	h.plane.flights.Put(f)
+	s.plane.flights.Put(f)
 	if cut {
 		panic(http.ErrAbortHandler) // the client must see that its response is incomplete
-	}
-}
-
-// idleEnd is how long an idle connection is kept after Stop, for the request that may be on its way.
-const idleEnd = 5 * time.Second
-
-// Stop ends the plane gracefully, once its listeners are closed: responses say Connection: close, idle connections end after a last
-// answer or after 5 s, and what is in flight is answered until ctx ends. Then everything left is cut, which Stop reports as ctx's error.
-func (p *Plane) Stop(ctx context.Context) error {
-	p.stopping.Store(true)
-	defer p.transports.close()
-	done := make(chan error, 1)
-	go func() { done <- p.drain(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		p.cut()
-		<-done
-		return ctx.Err()
-	}
-}
-
-// drain waits for connections to end by themselves, then has net/http end the idle ones, and waits for the rest.
-func (p *Plane) drain(ctx context.Context) error {
-	wait, cancel := context.WithTimeout(ctx, idleEnd)
-	defer cancel()
-	p.conns.wait(wait)
-	var first error
-	for _, s := range p.all() {
-		if err := s.Shutdown(ctx); err != nil && first == nil {
-			first = err
-		}
-	}
-	p.open.wait(ctx)
-	return first
-}
-
-func (p *Plane) all() (servers []*http.Server) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for s := range p.servers {
-		servers = append(servers, s)
-	}
-	return servers
-}
-
-// cut closes every connection.
-func (p *Plane) cut() {
-	for _, s := range p.all() {
-		s.Close()
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for t := range p.tunnels {
-		t.close()
 	}
 }

@@ -26,6 +26,10 @@ func (f *flight) relay(resp *http.Response) error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return f.tunnel(resp)
 	}
+	if f.body.begun() && f.r.ProtoMajor == 1 {
+		// Or net/http would throw the rest of the request's body away to write the head.
+		http.NewResponseController(f.w).EnableFullDuplex()
+	}
 	announced := f.announceTrailers(resp)
 	f.writeHead()
 	f.HeadOut()
@@ -43,7 +47,7 @@ func (f *flight) writeHead() {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess one
 	}
-	if f.plane.stopping.Load() {
+	if f.service.stopping.Load() {
 		h.Set("Connection", "close")
 	}
 	f.w.WriteHeader(f.Response.Status)

@@ -35,8 +35,8 @@ func (f *flight) tunnel(resp *http.Response) error {
 		return fmt.Errorf("take over the client's connection: %w", err)
 	}
 	t := &tunnel{client, backend}
-	f.plane.addTunnel(t)
-	defer f.plane.removeTunnel(t)
+	f.service.addTunnel(t)
+	defer f.service.removeTunnel(t)
 	defer t.close()
 	client.SetDeadline(time.Time{})
 
@@ -52,7 +52,7 @@ func (f *flight) tunnel(resp *http.Response) error {
 	}
 	f.HeadOut()
 	watch := newWatchdog(f.Limits.StreamIdle, t.close)
-	defer watch.stop()
+	defer watch.pause()
 	f.RequestBytes, f.ResponseBytes = t.run(buffered.Reader, watch)
 	return nil
 }
@@ -93,18 +93,4 @@ func (t *tunnel) pass(dst io.Writer, src io.Reader, count *atomic.Int64, watch *
 		}
 		return
 	}
-}
-
-func (p *Plane) addTunnel(t *tunnel) {
-	p.open.add(1)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.tunnels[t] = struct{}{}
-}
-
-func (p *Plane) removeTunnel(t *tunnel) {
-	p.mu.Lock()
-	delete(p.tunnels, t)
-	p.mu.Unlock()
-	p.open.add(-1)
 }

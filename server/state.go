@@ -1,0 +1,148 @@
+package server
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"usher/admin"
+	"usher/balancer"
+	"usher/config"
+	"usher/metrics"
+)
+
+var _ admin.Source = (*Server)(nil)
+
+// Status says how the server is.
+func (s *Server) Status() admin.Status {
+	w := s.world.Load()
+	st := admin.Status{Version: s.opts.Version, Started: s.started, Loaded: w.loaded, Ready: true}
+	if why := s.state.Load(); why != nil {
+		st.Ready, st.Reason = false, *why
+	}
+	if why := s.refused.Load(); why != nil {
+		st.ReloadError = *why
+	}
+	for key, site := range w.sites {
+		st.Listeners = append(st.Listeners, admin.Listener{
+			Name: key.name, Address: site.listener.Addr().String(), TLS: w.cfg.Listeners[key.name].TLS != "",
+			Connections: site.listener.Stats().Open,
+		})
+	}
+	slices.SortFunc(st.Listeners, func(a, b admin.Listener) int { return cmp.Compare(a.Name, b.Name) })
+	return st
+}
+
+// Pools returns the pools in force, by name.
+func (s *Server) Pools() []admin.Pool {
+	cfg, pools := s.world.Load().cfg, s.handler.Snapshot().Pools()
+	var out []admin.Pool
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		p := admin.Pool{Name: name}
+		if c := cfg.Pools[name]; c != nil { // a reload may be halfway
+			p.Policy, p.Affinity = string(c.Policy), string(c.Affinity.Mode)
+		}
+		b := pools[name].Balancer
+		for _, backend := range b.Backends() {
+			p.Backends = append(p.Backends, admin.Backend{
+				Pool: name, ID: backend.ID, Address: backend.Address, Weight: b.Weight(backend), InFlight: backend.InFlight(),
+			})
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// Config returns the configuration in force.
+func (s *Server) Config() []byte { return s.world.Load().cfg.Print() }
+
+// Diff tells what Reload would change.
+func (s *Server) Diff() (admin.ReloadResult, error) {
+	next, report := s.opts.Load()
+	if report.HasErrors() {
+		return admin.ReloadResult{}, refusal(report)
+	}
+	return outcome(s.world.Load().cfg, next, report), nil
+}
+
+// outcome tells what differs between two configurations.
+func outcome(prev, next *config.Config, report *config.Report) admin.ReloadResult {
+	r := admin.ReloadResult{Warnings: diagnostics(report)}
+	for _, c := range config.Diff(prev, next) {
+		r.Changed = append(r.Changed, admin.Change(c))
+		if needsRestart(c.Path) {
+			r.Restart = append(r.Restart, c.Path)
+		}
+	}
+	return r
+}
+
+// fixed are the settings that are read once. A star stands for one name.
+var fixed = []string{
+	"admin", "logging.format", "listeners.*.protocols", "listeners.*.timeouts.read_header", "listeners.*.timeouts.idle",
+	"listeners.*.limits.header_bytes", "listeners.*.limits.h2_streams",
+}
+
+// needsRestart reports whether a change at path takes effect only with the next start. A listener that is new takes everything at once, and
+// so does one whose address changes.
+func needsRestart(path string) bool {
+	return slices.ContainsFunc(fixed, func(pattern string) bool { return covers(pattern, path) })
+}
+
+// covers reports whether path is what pattern names, or within it.
+func covers(pattern, path string) bool {
+	have := strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' })
+	want := strings.Split(pattern, ".")
+	if len(have) < len(want) {
+		return false
+	}
+	for i, w := range want {
+		if w != "*" && w != have[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// refusal is the report as the API gives it.
+func refusal(report *config.Report) error {
+	return &admin.Refused{Text: report.Text(false), Diagnostics: diagnostics(report)}
+}
+
+func diagnostics(report *config.Report) (out []admin.Diagnostic) {
+	for _, d := range report.Problems {
+		out = append(out, admin.Diagnostic{
+			Severity: string(d.Severity), Message: d.Message, File: d.File, Line: d.Line, Column: d.Column, Path: d.Path, Hint: d.Hint,
+		})
+	}
+	return out
+}
+
+// sources is where the metrics read what they do not count themselves.
+func (s *Server) sources() metrics.Sources {
+	return metrics.Sources{
+		Pools:        func() []*balancer.Pool { return balancers(s.handler.Snapshot()) },
+		Listeners:    s.listenerCounts,
+		Certificates: s.certificateEnds,
+	}
+}
+
+func (s *Server) listenerCounts() (out []metrics.Listener) {
+	for key, site := range s.world.Load().sites {
+		c := site.listener.Stats()
+		out = append(out, metrics.Listener{
+			Name: key.name, Open: c.Open, Accepted: c.Accepted, Rejected: c.RejectedPerIP, HandshakeFailures: c.HandshakeFailures,
+		})
+	}
+	return out
+}
+
+func (s *Server) certificateEnds() map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, p := range s.world.Load().profiles {
+		maps.Copy(out, p.certs.NotAfter())
+	}
+	return out
+}
