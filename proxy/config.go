@@ -215,8 +215,8 @@ func (m MatchConfig) Validate() conf.Problems {
 // validateHost accepts a host name in lower case, one that begins with "*.", and an IP address in its usual form.
 func validateHost(ps *conf.Problems, path, host string) {
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		if a.String() != strings.Trim(host, "[]") {
-			ps.Add(path, "%q is not how a client writes the address", host).WithHint("write %s", a)
+		if s := a.String(); host != s && host != "["+s+"]" {
+			ps.Add(path, "%q is not how a client writes the address", host).WithHint("write %s", s)
 		}
 		return
 	}
