@@ -29,6 +29,7 @@ type requestBody struct {
 	asked   atomic.Bool // Read was called
 	reading atomic.Bool
 	left    atomic.Bool
+	ended   atomic.Bool // read to its end
 	fault   atomic.Pointer[error]
 }
 
@@ -94,6 +95,7 @@ func (b *requestBody) end() {
 	for name := range b.out {
 		b.out[name] = b.in[name]
 	}
+	b.ended.Store(true)
 }
 
 func (b *requestBody) fail(err error) error {
@@ -118,17 +120,29 @@ func blame(err error) error {
 // Close leaves the client's body to net/http's server, which closes it when the exchange is over.
 func (b *requestBody) Close() error { return nil }
 
-// leave ends the exchange's interest in the body. A read that still waits for the client is woken, or net/http's server would wait for it.
+// drainTime is how long the rest of a body that nobody wants may take to arrive, so that its connection can be used again.
+const drainTime = time.Second
+
+// leaveBody ends the exchange's interest in the client's body, on which net/http's server would wait without end: a read that still waits
+// for the client is woken, and one that did not come to be asked for is not waited for.
+//
 // The mark goes up before the look; Read does the reverse.
-func (b *requestBody) leave() {
-	if b == nil {
+func (f *flight) leaveBody() {
+	if f.Request.ContentLength == 0 || f.body != nil && f.body.ended.Load() {
 		return
 	}
-	b.left.Store(true)
-	if b.reading.Load() {
-		b.conn.SetReadDeadline(time.Unix(1, 0))
+	drain := drainTime
+	if f.body != nil {
+		f.body.left.Store(true)
 	}
+	if f.body != nil && f.body.reading.Load() || f.r.Header.Get("Expect") != "" && !f.body.begun() {
+		drain = -drainTime
+	}
+	http.NewResponseController(f.w).SetReadDeadline(time.Now().Add(drain))
 }
+
+// begun reports whether the backend has asked for the body: a client that expects 100 Continue has been sent it then.
+func (b *requestBody) begun() bool { return b != nil && b.asked.Load() }
 
 // err returns how the client failed, or nil.
 func (b *requestBody) err() error {
@@ -140,9 +154,6 @@ func (b *requestBody) err() error {
 	}
 	return nil
 }
-
-// begun reports whether the backend has asked for the body: a client that expects 100 Continue has been sent it then.
-func (b *requestBody) begun() bool { return b != nil && b.asked.Load() }
 
 func (b *requestBody) count() int64 {
 	if b == nil {

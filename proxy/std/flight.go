@@ -70,7 +70,7 @@ func originForm(target string) string {
 // end frees the flight of everything that belongs to the exchange, and reports whether the response has to be cut.
 func (f *flight) end() (cut bool) {
 	cut = f.cut
-	f.body.leave()
+	f.leaveBody()
 	f.Reset()
 	f.service, f.w, f.r, f.body, f.watch = nil, nil, nil, nil, nil
 	return cut
