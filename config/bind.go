@@ -247,7 +247,7 @@ func (b *binder) scalar(p place, v reflect.Value, path string) {
 	text, f := p.value.value()
 	if f == nil {
 		f = setText(v, text, keyOf(path))
-		if f != nil && (p.value.kind == mapping || p.value.text != text) && v.Type() != secretType {
+		if f != nil && (p.value.kind == mapping || p.value.text != text) {
 			f.note = "the value is " + quote(text)
 		}
 	}

@@ -82,13 +82,15 @@ func pathCovers(a, b string) bool {
 	}
 	a = strings.TrimSuffix(a, "/")
 	b = strings.TrimPrefix(b, "=")
-	return a[:1] == "/" && (b == a || strings.HasPrefix(b, a+"/"))
+	return strings.HasPrefix(a, "/") && (b == a || strings.HasPrefix(b, a+"/"))
 }
 
 // cookies checks that no client gets one cookie from two pools.
 func (k *checker) cookies() {
 	hosts := k.poolHosts()
-	pools := slices.DeleteFunc(sorted(hosts), func(name string) bool { return k.c.Pools[name].Affinity.Mode != affinity.Cookie })
+	pools := slices.DeleteFunc(sorted(hosts), func(name string) bool {
+		return k.c.Pools[name].Affinity.Mode != affinity.Cookie || k.bad[conf.Join("pools", name)+".affinity"]
+	})
 	budget := maxCompared
 	byName := map[string][]string{}
 	for _, name := range pools {
