@@ -47,7 +47,6 @@ func names(fields []field) []string {
 
 var (
 	unmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
-	enum        = reflect.TypeFor[conf.Enum]()
 	short       = reflect.TypeFor[conf.Scalar]()
 	secretType  = reflect.TypeFor[conf.Secret]()
 )
@@ -99,7 +98,7 @@ func (b *binder) spoil(path string) {
 // parent is the path of what the setting at path is in.
 func parent(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
-// bind sets v from the value n, which stands at key unless that is nil.
+// bind sets v from what stands at p.
 func (b *binder) bind(p place, v reflect.Value, path string) {
 	n := p.value
 	b.places[path] = p
