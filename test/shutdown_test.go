@@ -186,7 +186,9 @@ func TestSIGTERMLetsIdleConnectionsAskOnceMore(t *testing.T) {
 	if got := <-last; got.err != nil || got.body != "here" {
 		t.Errorf("the request in flight: %v", got)
 	}
-	u.stop(t)
+	if code := u.wait(t); code != 0 { // a second signal would end it at once
+		t.Errorf("usher ended with exit code %d", code)
+	}
 	t.Logf("%d of %d connections were answered once more, the others were closed", answered, idle)
 }
 
