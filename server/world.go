@@ -149,7 +149,7 @@ func (s *Server) begin(st *site, c listen.Config) {
 		var run sync.WaitGroup
 		run.Go(func() { st.listener.Run(s.cut) })
 		if err := s.plane.Serve(s.cut, st.listener, options); err != nil {
-			s.log.Debug("serve", "listener", st.key.name, "error", err)
+			s.log.Warn("connections were cut", "listener", st.key.name, "error", err)
 			s.unclean.Store(true)
 		}
 		run.Wait()
