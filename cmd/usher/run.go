@@ -89,6 +89,7 @@ func run(ctx context.Context, g *globals, f runFlags) error {
 
 // runServer serves until SIGTERM, SIGINT or ctx's end; a second signal ends it at once. ready is called when the addresses are open.
 func runServer(ctx context.Context, s *server.Server, ready func()) error {
+	ignorePipes()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
