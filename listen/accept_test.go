@@ -27,7 +27,7 @@ func play(t *testing.T, cfg Config, report func(error), f func(t *testing.T, l *
 }
 
 func TestAcceptingGoesOnWhenFilesRunOut(t *testing.T) {
-	c := conns(t, 2)
+	c := conns(t, 3)
 	emfile := &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
 	var reports []time.Time
 	report := func(err error) {
@@ -44,13 +44,16 @@ func TestAcceptingGoesOnWhenFilesRunOut(t *testing.T) {
 		accept(t, l)
 		want := []int{5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000, 1000}
 		calls := s.called()
+		if len(calls) <= len(want) {
+			t.Fatalf("accepted after %d calls, want more than %d", len(calls), len(want))
+		}
 		for i, ms := range want {
 			if got := calls[i+1].Sub(calls[i]); got != time.Duration(ms)*time.Millisecond {
 				t.Errorf("wait %d: got %v, want %d ms", i, got, ms)
 			}
 		}
 		if len(reports) != 5 {
-			t.Errorf("got %d reports in 4.3 s of errors, want 5", len(reports))
+			t.Fatalf("got %d reports in 4.3 s of errors, want 5", len(reports))
 		}
 		for i := range reports[1:] {
 			if d := reports[i+1].Sub(reports[i]); d < time.Second {
@@ -64,6 +67,12 @@ func TestAcceptingGoesOnWhenFilesRunOut(t *testing.T) {
 		accept(t, l)
 		if got := time.Since(began); got != 5*time.Millisecond {
 			t.Errorf("after a success: got a wait of %v, want 5 ms again", got)
+		}
+		s.next <- result{err: emfile}
+		s.next <- result{conn: c[2]}
+		accept(t, l)
+		if len(reports) != 6 {
+			t.Errorf("got %d reports, want 6: a success between two errors does not bring the second forward", len(reports))
 		}
 	})
 }
@@ -101,8 +110,12 @@ func TestDrainEndsWhenErrorsDoNot(t *testing.T) {
 		for range 100 {
 			s.next <- result{err: syscall.EMFILE}
 		}
+		began := time.Now()
 		l.Stop()
 		wantClosed(t, l)
+		if got := time.Since(began); got > 2*drainBound {
+			t.Errorf("got an end after %v, want it soon after %v", got, drainBound)
+		}
 	})
 }
 
@@ -146,6 +159,7 @@ func TestConnectionsBeyondTheLimitWaitUntilOneCloses(t *testing.T) {
 		first.Close() // counts out once only
 		wantTaken(t, l, 2)
 		accept(t, l)
+		wantTaken(t, l, 2)
 		cfg.Limits.Connections = 2
 		l.Update(cfg, nil)
 		wantTaken(t, l, 3)
@@ -269,6 +283,20 @@ func TestCloseEndsWhatWasNotHandedOut(t *testing.T) {
 				t.Errorf("got %d open, want 0", got)
 			}
 		})
+	}
+}
+
+func TestListenerThatNeverRanCanBeClosed(t *testing.T) {
+	l := open(t, config(), nil)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	ended := make(chan struct{})
+	go func() { wantClosed(t, l); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("Accept still waits")
 	}
 }
 

@@ -68,10 +68,7 @@ func (c *Certificates) Refresh() (changed bool, err error) {
 	var errs []error
 	for i, old := range pairs {
 		p, err := old.reload()
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+		errs = append(errs, err)
 		changed = changed || p.cert != old.cert
 		pairs[i] = p
 	}
@@ -120,7 +117,7 @@ func (c *Certificates) use(pairs []pair) {
 	c.names.Store(&names)
 }
 
-// reload returns p with what its files hold now: p itself if that has not changed.
+// reload returns p with what its files hold now, and p as it is when that has not changed or with an error.
 func (p pair) reload() (pair, error) {
 	chain, err := readPEM(p.files.Cert)
 	if err != nil {

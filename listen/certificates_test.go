@@ -23,7 +23,11 @@ func TestReplacedFilesAreServedWithoutARestart(t *testing.T) {
 	if got := served(t, l, "b.test"); got != 2 {
 		t.Errorf("before Refresh: got certificate %d, want 2", got)
 	}
+	before := *certs.pairs.Load()
 	wantRefresh(t, certs, true, "")
+	if got := before[1].cert.Leaf.SerialNumber.Int64(); got != 2 {
+		t.Errorf("what is read without a lock was changed in place: got certificate %d, want 2", got)
+	}
 	if got := served(t, l, "new.test"); got != 3 {
 		t.Errorf("after Refresh: got certificate %d, want 3", got)
 	}
@@ -40,7 +44,9 @@ func TestFilesThatCannotBeUsedLeaveTheOldInUse(t *testing.T) {
 		"half a renewal": func(t *testing.T, f Certificate) {
 			put(t, f.Cert, read(t, write(t, t.TempDir(), "x", newECDSA(), 9).Cert))
 		},
-		"endless":           func(t *testing.T, f Certificate) { put(t, f.Cert, bytes.Repeat([]byte("x"), maxPEM+1)) },
+		"endless": func(t *testing.T, f Certificate) {
+			put(t, f.Cert, append(read(t, f.Cert), bytes.Repeat([]byte("\n"), maxPEM)...))
+		},
 		"empty certificate": func(t *testing.T, f Certificate) { put(t, f.Cert, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {

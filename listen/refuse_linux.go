@@ -7,11 +7,10 @@ import "syscall"
 // client whose first packet is dropped tries again after a second.
 func refuse(s socket) (refusing bool) {
 	// What the filter sees begins at the TCP header, whose flags are in byte 13 (RFC 9293, section 3.1).
-	const flags, syn, ack = 13, 0x02, 0x10
+	const flags, syn = 13, 0x02
 	filter := []syscall.SockFilter{
 		{Code: syscall.BPF_LD | syscall.BPF_B | syscall.BPF_ABS, K: flags},
-		{Code: syscall.BPF_ALU | syscall.BPF_AND | syscall.BPF_K, K: syn | ack},
-		{Code: syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, K: syn, Jt: 0, Jf: 1},
+		{Code: syscall.BPF_JMP | syscall.BPF_JSET | syscall.BPF_K, K: syn, Jt: 0, Jf: 1},
 		{Code: syscall.BPF_RET | syscall.BPF_K, K: 0},
 		{Code: syscall.BPF_RET | syscall.BPF_K, K: 0xffffffff},
 	}

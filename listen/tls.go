@@ -32,8 +32,8 @@ func (c *Certificates) TLSConfig(protocols []Protocol) *tls.Config {
 }
 
 // choose returns the certificate for the name that the client asks for: one that lists it, else one with a wildcard for its first label
-// (RFC 9525, section 6.3), else the first of all. Of several it is the first that the client can use, as with an ECDSA and an RSA
-// certificate for one name.
+// (RFC 9525, section 6.3), else the first of all. Of several for one name, an ECDSA and an RSA certificate say, it is the first that the
+// client can use; without a name it is that of all.
 func (c *Certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	names := *c.names.Load()
 	name := strings.ToLower(hello.ServerName)
@@ -42,7 +42,7 @@ func (c *Certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 		fitting = names["*."+parent]
 	}
 	if len(fitting) == 0 {
-		fitting = names[""]
+		fitting = names[""][:1]
 	}
 	if len(fitting) > 1 {
 		for _, cert := range fitting {

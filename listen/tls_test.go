@@ -6,9 +6,11 @@ import (
 	"crypto/x509"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,10 +174,45 @@ func TestSlowHandshakeEndsInTime(t *testing.T) {
 	}
 }
 
-func TestStopWaitsForHandshakes(t *testing.T) {
+func TestFailedHandshakeIsClosed(t *testing.T) {
 	l := start(t, config(), load(t, write(t, t.TempDir(), "a", newECDSA(), 1, "a.test")))
 	raw := dial(t, l)
+	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	if err := c.Handshake(); err == nil {
+		t.Fatal("TLS 1.1 was spoken")
+	}
+	wantEnd(t, raw)
 	l.Stop()
+	wantClosed(t, l)
+	if got := l.Stats(); got.HandshakeFailures != 1 || got.Open != 0 {
+		t.Errorf("got %+v, want one failed handshake and nothing open", got)
+	}
+}
+
+// told is a socket that tells when it has been closed.
+type told struct {
+	*net.TCPListener
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *told) Close() error {
+	err := s.TCPListener.Close()
+	s.once.Do(func() { close(s.closed) })
+	return err
+}
+
+func TestStopWaitsForHandshakes(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &told{TCPListener: tcp.(*net.TCPListener), closed: make(chan struct{})}
+	l := newListener("public", s, config(), load(t, write(t, t.TempDir(), "a", newECDSA(), 1, "a.test")), nil)
+	run(t, l)
+	raw := dial(t, l)
+	l.Stop()
+	<-s.closed // the drain is over, and the handshake has not begun
 	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
 	done := make(chan error)
 	go func() { done <- c.Handshake() }()
