@@ -1,0 +1,191 @@
+// Package affinity decides which backend a client belongs to. A sealed cookie carries the binding, so that it survives reloads and
+// restarts and holds across proxies that share only the secret.
+package affinity
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+
+	"usher/conf"
+	"usher/secret"
+)
+
+// Binder seals and opens the bindings of one pool. It is immutable and safe for concurrent use.
+type Binder struct {
+	cfg  Config
+	keys []key // the current one first
+	// plain and tls are the attributes behind the value, without and with TLS.
+	plain, tls string
+}
+
+// key is what follows from one secret.
+type key struct {
+	box      *securecookie.SecureCookie
+	pool     hash
+	hashes   map[string]hash // by backend ID
+	backends map[hash]string
+}
+
+// New returns the binder of a pool with backends of those IDs. secrets are the current one and then previous ones; there must be one.
+// cfg.Cookie.Name must be set.
+func New(cfg Config, pool string, backends []string, secrets []conf.Secret) (*Binder, error) {
+	if len(secrets) == 0 || cfg.Cookie.Name == "" {
+		return nil, fmt.Errorf("affinity of pool %q needs a secret and a cookie name", pool)
+	}
+	b := &Binder{cfg: cfg, plain: cfg.Cookie.attributes(false), tls: cfg.Cookie.attributes(true)}
+	for _, s := range secrets {
+		if len(s) < MinSecret {
+			return nil, fmt.Errorf("affinity of pool %q: a secret needs at least %d bytes", pool, MinSecret)
+		}
+		b.keys = append(b.keys, newKey(s.Reveal(), pool, backends))
+	}
+	return b, nil
+}
+
+func newKey(s, pool string, backends []string) key {
+	box := securecookie.New(secret.Derive(s, "usher affinity authentication v1", 32), secret.Derive(s, "usher affinity encryption v1", 32))
+	box.SetSerializer(securecookie.NopEncoder{})
+	box.MaxAge(0) // or the library ends every cookie after 30 days
+	box.MaxLength(512)
+	names := secret.Derive(s, "usher affinity names v1", 32)
+	k := key{box: box, pool: newHash(names, "pool", pool), hashes: map[string]hash{}, backends: map[hash]string{}}
+	for _, id := range backends {
+		h := newHash(names, "backend", pool, id)
+		k.hashes[id], k.backends[h] = h, id
+	}
+	return k
+}
+
+// CookieName is the name of the cookie that carries the bindings.
+func (b *Binder) CookieName() string { return b.cfg.Cookie.Name }
+
+// tries is how many cookies of the name are looked at: browsers send several when paths or domains overlap.
+const tries = 4
+
+// Open reads what the client sent: the raw values of the cookies of the binder's name, in wire order. The first that Usher has sealed for
+// this pool counts. A cookie that somebody else made is no error: its client is a new one.
+func (b *Binder) Open(values []string, now time.Time) Binding {
+	if len(values) == 0 {
+		return Binding{}
+	}
+	for _, v := range values[:min(len(values), tries)] {
+		if bound, ok := b.open(v, now); ok {
+			return bound
+		}
+	}
+	return Binding{State: Invalid}
+}
+
+func (b *Binder) open(value string, now time.Time) (Binding, bool) {
+	for i := range b.keys {
+		k := &b.keys[i]
+		var raw []byte
+		if k.box.Decode(b.cfg.Cookie.Name, value, &raw) != nil {
+			continue
+		}
+		p, ok := unmarshal(raw)
+		if !ok || p.pool != k.pool {
+			return Binding{}, false
+		}
+		bound := Binding{State: b.judge(p, now), Previous: i > 0, id: p.id, first: p.first, last: p.last}
+		if bound.State == Valid {
+			if bound.Backend, ok = k.backends[p.backend]; !ok {
+				bound.State = Gone
+			}
+		}
+		return bound, bound.State != Invalid
+	}
+	return Binding{}, false
+}
+
+// Seal decides whether the response must carry a cookie when backend has served a client that was bound as was says. setCookie is the
+// Set-Cookie value, empty for Unchanged. secure says that the client came by TLS.
+func (b *Binder) Seal(was Binding, backend string, secure bool, now time.Time) (setCookie string, change Change) {
+	change = b.change(was, backend, now)
+	if change == Unchanged {
+		return "", Unchanged
+	}
+	k, at := &b.keys[0], now.Unix()
+	p := payload{pool: k.pool, backend: k.hashes[backend], id: was.id, first: min(was.first, at), last: at}
+	if change == Inserted {
+		p.id, p.first = newID(), at
+	}
+	value, err := k.box.Encode(b.cfg.Cookie.Name, p.marshal())
+	if err != nil { // a length within bounds and a working random source leave no way to fail
+		return "", Unchanged
+	}
+	return b.setCookie(value, p, secure), change
+}
+
+func (b *Binder) change(was Binding, backend string, now time.Time) Change {
+	stale := b.cfg.Idle > 0 && time.Duration(now.Unix()-was.last)*time.Second > b.grace()
+	switch {
+	case was.State == Gone, was.State == Valid && was.Backend != backend:
+		return Moved
+	case was.State != Valid:
+		return Inserted
+	case was.Previous, stale:
+		return Updated
+	}
+	return Unchanged
+}
+
+func (b *Binder) setCookie(value string, p payload, secure bool) string {
+	attributes := b.plain
+	if secure {
+		attributes = b.tls
+	}
+	out := b.cfg.Cookie.Name + "=" + value + attributes
+	if age := b.maxAge(p); age > 0 {
+		out += "; Max-Age=" + strconv.FormatInt(int64(age/time.Second), 10)
+	}
+	return out
+}
+
+// maxAge is how long the browser need keep the cookie; 0 for its own session. What ends a binding is the dates inside the cookie.
+func (b *Binder) maxAge(p payload) time.Duration {
+	if lifetime := b.cfg.Lifetime.D(); lifetime > 0 {
+		return max(time.Second, lifetime-time.Duration(p.last-p.first)*time.Second)
+	}
+	if b.cfg.Idle > 0 {
+		return b.cfg.Idle.D() + b.grace()
+	}
+	return 0
+}
+
+// attributes is what follows the value in Set-Cookie, Max-Age left out.
+func (c CookieConfig) attributes(secure bool) string {
+	secure = c.Secure == "true" || c.Secure == "auto" && secure
+	var out strings.Builder
+	out.WriteString("; Path=" + c.Path)
+	if c.Domain != "" {
+		out.WriteString("; Domain=" + c.Domain)
+	}
+	out.WriteString("; HttpOnly")
+	if secure {
+		out.WriteString("; Secure")
+	}
+	out.WriteString("; SameSite=" + c.sameSite(secure))
+	if c.Partitioned && secure {
+		out.WriteString("; Partitioned")
+	}
+	return out.String()
+}
+
+// sameSite is the attribute's value. None without Secure would have browsers drop the cookie.
+func (c CookieConfig) sameSite(secure bool) string {
+	switch c.SameSite {
+	case "strict":
+		return "Strict"
+	case "lax":
+		return "Lax"
+	}
+	if secure {
+		return "None"
+	}
+	return "Lax"
+}
