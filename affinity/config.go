@@ -50,7 +50,7 @@ type Config struct {
 	Idle          conf.Duration `conf:"idle" doc:"A binding ends this long after its last request; 0: never. Enforced from dates inside the cookie."`
 	Lifetime      conf.Duration `conf:"lifetime" doc:"A binding ends this long after it was made; 0: never."`
 	Cacheable     Cacheable     `conf:"cacheable" doc:"private: a response that gets the cookie loses public and s-maxage and becomes private. keep: its Cache-Control is left alone."`
-	OnBackendGone OnGone          `conf:"on_backend_gone" doc:"move: a client whose backend cannot be reached gets another one. fail: it gets 503. A backend that is no longer configured always moves."`
+	OnBackendGone OnGone        `conf:"on_backend_gone" doc:"move: a client whose backend cannot be reached gets another one. fail: it gets 503. A backend that is no longer configured always moves."`
 	HideCookie    bool          `conf:"hide_cookie" doc:"The backend never sees the cookie."`
 }
 
