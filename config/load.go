@@ -79,6 +79,7 @@ func build(src *source, root *node, found *findings) (*Config, *Report) {
 	b.validate(reflect.ValueOf(c), "")
 	(&checker{binder: b, c: c}).check()
 	report := found.report(src)
+	report.bound = c
 	if report.HasErrors() {
 		return nil, report
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"usher/admin"
 )
 
 // Severity says whether a problem stops the configuration from being used.
@@ -57,6 +59,18 @@ type Excerpt struct {
 // Report is all that was found wrong or doubtful in a configuration, sorted by place.
 type Report struct {
 	Problems []Diagnostic `json:"problems"`
+
+	bound *Config // as far as it could be read; nil where it could not
+}
+
+// Admin is what could be read of the admin API's settings, else the defaults: who mends a file must still reach the Usher that refused it.
+func (r *Report) Admin() admin.Config {
+	var c admin.Config
+	c.SetDefaults()
+	if r.bound != nil && r.bound.Admin.Listen != "" {
+		return r.bound.Admin
+	}
+	return c
 }
 
 // HasErrors reports whether a problem stops the configuration from being used.

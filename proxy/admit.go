@@ -10,11 +10,11 @@ import (
 // admit holds the request against the grammar, whichever plane read it, before anything else is done with it: net/http's HTTP/2 server
 // hands on a :path with a space in it, and what one parser lets pass another may split in two.
 func (x *Exchange) admit() error {
-	l := x.snapshot.listeners[x.Listener]
+	l := x.snapshot.listeners[x.Entry]
 	if l == nil {
-		return errNoRoute
+		return errNoListener
 	}
-	x.listener, x.strip = l, l.strip
+	x.listener, x.Listener, x.strip = l, l.Name, l.strip
 	x.Limits.Body, x.Limits.MinRate = l.Body, l.MinRate
 	r := &x.Request
 	switch {

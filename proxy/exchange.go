@@ -28,9 +28,9 @@ type Forwarder interface {
 // It carries what each step has found out to the steps after it and, when all is done, to the observers. It belongs to one goroutine (or
 // coroutine) at a time. A plane may use it again after Serve has returned: Reset it first.
 type Exchange struct {
-	// Listener is the name of the listener that the request came in on. Set by the plane, like Request and Start.
-	Listener string
-	Request  Request
+	// Entry is the key of the listener that the request came in on. Set by the plane, like Request and Start.
+	Entry   string
+	Request Request
 	// Start is when the first byte of the request was seen, or the nearest that the plane knows.
 	Start time.Time
 
@@ -39,8 +39,8 @@ type Exchange struct {
 	// LocalBody is the body of a local answer.
 	LocalBody string
 
-	// Route, Pool and Backend are names from the configuration; empty while not known. Backend is the last one tried.
-	Route, Pool, Backend string
+	// Listener, Route, Pool and Backend are names from the configuration; empty while not known. Backend is the last one tried.
+	Listener, Route, Pool, Backend string
 	// ClientIP is the client's address, behind trusted proxies. Secure says that the client came by TLS.
 	ClientIP netip.Addr
 	Secure   bool

@@ -25,6 +25,7 @@ var (
 	errAmbiguous  = errors.New("path can be read in ways that lead to different routes")
 	errHeaderSize = errors.New("header section too large")
 	errConnect    = errors.New("method CONNECT is not served")
+	errNoListener = errors.New("the listener is no longer configured")
 	errNoRoute    = errors.New("no route")
 	errNoBackend  = errors.New("no backend available")
 	errBoundGone  = errors.New("the backend that the client is bound to is not available")
@@ -58,6 +59,7 @@ var faults = []fault{
 	{err: errHeaderSize, status: 431, text: "Request Header Fields Too Large"},
 	{err: ErrTimeout, status: 504, text: "Gateway Timeout"},
 	{err: errBoundGone, status: 503, retryAfter: "5", text: "Service Unavailable"},
+	{err: errNoListener, status: 503, retryAfter: "1", text: "Service Unavailable"},
 	{err: errNoBackend, status: 503, retryAfter: "5", text: "Service Unavailable"},
 	{err: ErrUnsent, status: 502, text: "Bad Gateway"},
 	{err: ErrAnswer, status: 502, text: "Bad Gateway"},

@@ -23,7 +23,7 @@ func testListener(t testing.TB, patterns ...string) *Listener {
 		}
 		routes = append(routes, rc)
 	}
-	s, err := NewSnapshot([]ListenerOptions{{Name: "main"}}, routes, nil)
+	s, err := NewSnapshot([]ListenerOptions{{Key: "main", Name: "main"}}, routes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestHostsMatchExactlyOrByWildcard(t *testing.T) {
 	wild.SetDefaults()
 	exact.Name, exact.Respond.Status, exact.Match.Host = "exact", 200, []string{"example.com", "::1"}
 	wild.Name, wild.Respond.Status, wild.Match.Host = "wild", 200, []string{"*.example.com"}
-	s, err := NewSnapshot([]ListenerOptions{{Name: "main"}}, []RouteConfig{exact, wild}, nil)
+	s, err := NewSnapshot([]ListenerOptions{{Key: "main", Name: "main"}}, []RouteConfig{exact, wild}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestMethodsAndHeadersNarrowARoute(t *testing.T) {
 	rc.Name, rc.Respond.Status, rc.Match.Methods = "beta", 200, []string{"GET", "HEAD"}
 	rc.Match.Headers = map[string]string{"X-Beta": "1", "X-Any": "*"}
 	rest.Name, rest.Respond.Status = "rest", 200
-	s, _ := NewSnapshot([]ListenerOptions{{Name: "main"}}, []RouteConfig{rc, rest}, nil)
+	s, _ := NewSnapshot([]ListenerOptions{{Key: "main", Name: "main"}}, []RouteConfig{rc, rest}, nil)
 	ask := func(method string, lines ...field.Line) string {
 		req := &Request{Method: method, Target: "/", Host: "h"}
 		for _, l := range lines {

@@ -24,7 +24,8 @@ type Snapshot struct {
 
 // ListenerOptions is what serving needs to know of a listener.
 type ListenerOptions struct {
-	Name string
+	// Key is by what planes call the listener. It outlives a change of Name.
+	Key, Name string
 	// Trusted are the networks whose word about a client's address, scheme and host counts.
 	Trusted []netip.Prefix
 	// RequestID is the field that carries the request's ID, or empty.
@@ -85,7 +86,7 @@ func NewSnapshot(listeners []ListenerOptions, routes []RouteConfig, pools []*Poo
 	}
 	noteCase(compiled)
 	for _, o := range listeners {
-		s.listeners[o.Name] = newListener(o, compiled)
+		s.listeners[o.Key] = newListener(o, compiled)
 	}
 	return s, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"usher/affinity"
 	"usher/balancer"
@@ -105,14 +106,23 @@ func listenerOptions(name string, c *listen.Config) proxy.ListenerOptions {
 		trusted = append(trusted, p.Prefix)
 	}
 	return proxy.ListenerOptions{
-		Name: name, Trusted: trusted, RequestID: c.RequestID, KeepUnderscores: c.Underscore == "keep",
+		Key: entry(name, c.Address), Name: name, Trusted: trusted, RequestID: c.RequestID, KeepUnderscores: c.Underscore == "keep",
 		HeaderCount: c.Limits.HeaderCount, HeaderBytes: int(c.Limits.HeaderBytes), Body: int64(c.Limits.BodyBytes), MinRate: int64(c.Limits.MinRate),
 	}
 }
 
-func planeOptions(name string, c *listen.Config) std.Options {
+// entry is the key of a listener: its address, so that a change of name is none of the listener. Addresses whose port the system chooses
+// are told apart by the name.
+func entry(name, address string) string {
+	if strings.HasSuffix(address, ":0") {
+		return name + " " + address
+	}
+	return address
+}
+
+func planeOptions(key string, c *listen.Config) std.Options {
 	o := std.Options{
-		Name: name, ReadHeader: c.Timeouts.ReadHeader.D(), Idle: c.Timeouts.Idle.D(),
+		Key: key, ReadHeader: c.Timeouts.ReadHeader.D(), Idle: c.Timeouts.Idle.D(),
 		HeaderBytes: int(c.Limits.HeaderBytes), Streams: c.Limits.H2Streams,
 	}
 	for _, p := range c.Protocols {
@@ -120,7 +130,7 @@ func planeOptions(name string, c *listen.Config) std.Options {
 		case "h1":
 			o.HTTP1 = true
 		case "h2":
-			o.HTTP2 = c.TLS != ""
+			o.HTTP2 = true
 		case "h2c":
 			o.H2C = true
 		}

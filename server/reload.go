@@ -112,14 +112,14 @@ func (s *Server) watch(ctx context.Context) {
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	last := s.fingerprint()
+	last := s.loaded
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		now := s.fingerprint()
+		now := fingerprint(s.opts.File)
 		if now == ([32]byte{}) { // an editor may be at work
 			continue
 		}
@@ -130,9 +130,9 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-// fingerprint is a hash of the file, or zero when it cannot be read.
-func (s *Server) fingerprint() [32]byte {
-	text, err := os.ReadFile(s.opts.File)
+// fingerprint is a hash of a file, or zero when it cannot be read.
+func fingerprint(file string) [32]byte {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return [32]byte{}
 	}

@@ -40,6 +40,7 @@ type Server struct {
 	opts    Options
 	log     *slog.Logger
 	started time.Time
+	loaded  [32]byte // fingerprint of the file that New read
 	handler *proxy.Handler
 	plane   *std.Plane
 	access  *accesslog.Log
@@ -64,11 +65,12 @@ type Server struct {
 // New builds a server from the configuration that o.Load returns. It opens no address and starts no goroutine. An invalid configuration is
 // returned as its report's error.
 func New(o Options) (*Server, error) {
+	before := fingerprint(o.File)
 	cfg, report := o.Load()
 	if err := report.Err(); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, log: o.Log, started: time.Now()}
+	s := &Server{opts: o, log: o.Log, started: time.Now(), loaded: before}
 	s.world.Store(&world{cfg: cfg, loaded: s.started})
 	s.setState("starting")
 	snapshot, err := build(cfg, nil, &s.secrets)
@@ -212,8 +214,8 @@ func (s *Server) stopAdmin() {
 // Addresses returns the addresses that are open, by the listener's name. Valid once ready was called.
 func (s *Server) Addresses() map[string]string {
 	out := map[string]string{}
-	for key, st := range s.world.Load().sites {
-		out[key.name] = st.listener.Addr().String()
+	for _, st := range s.world.Load().sites {
+		out[st.name] = st.listener.Addr().String()
 	}
 	return out
 }

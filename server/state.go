@@ -25,9 +25,9 @@ func (s *Server) Status() admin.Status {
 	if why := s.refused.Load(); why != nil {
 		st.ReloadError = *why
 	}
-	for key, site := range w.sites {
+	for _, site := range w.sites {
 		st.Listeners = append(st.Listeners, admin.Listener{
-			Name: key.name, Address: site.listener.Addr().String(), TLS: w.cfg.Listeners[key.name].TLS != "",
+			Name: site.name, Address: site.listener.Addr().String(), TLS: w.cfg.Listeners[site.name].TLS != "",
 			Connections: site.listener.Stats().Open,
 		})
 	}
@@ -81,7 +81,7 @@ func outcome(prev, next *config.Config, report *config.Report) admin.ReloadResul
 
 // fixed are the settings that are read once. A star stands for one name.
 var fixed = []string{
-	"admin", "logging.format", "listeners.*.protocols", "listeners.*.timeouts.read_header", "listeners.*.timeouts.idle",
+	"admin", "data_dir", "logging.format", "listeners.*.protocols", "listeners.*.timeouts.read_header", "listeners.*.timeouts.idle",
 	"listeners.*.limits.header_bytes", "listeners.*.limits.h2_streams",
 }
 
@@ -130,10 +130,10 @@ func (s *Server) sources() metrics.Sources {
 }
 
 func (s *Server) listenerCounts() (out []metrics.Listener) {
-	for key, site := range s.world.Load().sites {
+	for _, site := range s.world.Load().sites {
 		c := site.listener.Stats()
 		out = append(out, metrics.Listener{
-			Name: key.name, Open: c.Open, Accepted: c.Accepted, Rejected: c.RejectedPerIP, HandshakeFailures: c.HandshakeFailures,
+			Name: site.name, Open: c.Open, Accepted: c.Accepted, Rejected: c.RejectedPerIP, HandshakeFailures: c.HandshakeFailures,
 		})
 	}
 	return out

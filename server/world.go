@@ -11,22 +11,20 @@ import (
 
 	"usher/config"
 	"usher/listen"
+	"usher/proxy/std"
 )
 
 // world is what a configuration has opened. It is immutable; the next one takes over what stays.
 type world struct {
 	cfg      *config.Config
 	loaded   time.Time
-	sites    map[siteKey]*site
+	sites    map[string]*site // by entry
 	profiles map[string]*profile
 }
 
-// siteKey tells listeners apart: one that changes its address is another.
-type siteKey struct{ name, address string }
-
 // site is a listener that is open.
 type site struct {
-	key      siteKey
+	name     string
 	listener *listen.Listener
 }
 
@@ -47,8 +45,8 @@ func (w *world) certs(name string) *listen.Certificates {
 
 // open makes the world of cfg: it loads certificates and opens the addresses that prev, which may be empty, does not have. On an error
 // nothing that it opened stays open.
-func (s *Server) open(cfg *config.Config, prev *world) (next *world, err error) {
-	next = &world{cfg: cfg, loaded: time.Now(), sites: map[siteKey]*site{}, profiles: map[string]*profile{}}
+func (s *Server) open(cfg *config.Config, prev *world) (_ *world, err error) {
+	next := &world{cfg: cfg, loaded: time.Now(), sites: map[string]*site{}, profiles: map[string]*profile{}}
 	defer func() {
 		if err != nil {
 			next.discard(prev)
@@ -61,16 +59,16 @@ func (s *Server) open(cfg *config.Config, prev *world) (next *world, err error) 
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Listeners)) {
 		c := *cfg.Listeners[name]
-		key := siteKey{name, c.Address}
+		key := entry(name, c.Address)
 		if old := prev.sites[key]; old != nil {
-			next.sites[key] = old
+			next.sites[key] = &site{name, old.listener}
 			continue
 		}
 		l, err := listen.Listen(name, c, next.certs(c.TLS), func(err error) { s.log.Warn("accept", "listener", name, "error", err) })
 		if err != nil {
 			return nil, err
 		}
-		next.sites[key] = &site{key, l}
+		next.sites[key] = &site{name, l}
 	}
 	return next, nil
 }
@@ -93,7 +91,7 @@ func (w *world) profile(name string, c listen.TLSConfig) (*profile, error) {
 // discard closes what prev does not have.
 func (w *world) discard(prev *world) {
 	for key, st := range w.sites {
-		if prev.sites[key] != st {
+		if prev.sites[key] == nil {
 			st.listener.Close()
 		}
 	}
@@ -116,17 +114,17 @@ func (s *Server) settle(next *world) {
 		}
 	}
 	for key, st := range next.sites {
-		c := *next.cfg.Listeners[key.name]
-		if prev.sites[key] == st {
-			st.listener.Update(c, next.certs(c.TLS))
+		c := *next.cfg.Listeners[st.name]
+		if prev.sites[key] == nil {
+			s.begin(st, planeOptions(key, &c))
 			continue
 		}
-		s.begin(st, c)
+		st.listener.Update(c, next.certs(c.TLS))
 	}
 	for key, st := range prev.sites {
-		if next.sites[key] != st {
+		if next.sites[key] == nil {
 			st.listener.Stop()
-			s.log.Info("no longer listening", "listener", key.name, "address", st.listener.Addr().String())
+			s.log.Info("no longer listening", "listener", st.name, "address", st.listener.Addr().String())
 		}
 	}
 	s.world.Store(next)
@@ -142,14 +140,13 @@ func (s *Server) keepFresh(name string, p *profile) {
 }
 
 // begin serves a listener until it is stopped and its connections have ended.
-func (s *Server) begin(st *site, c listen.Config) {
-	s.log.Info("listening", "listener", st.key.name, "address", st.listener.Addr().String())
-	options := planeOptions(st.key.name, &c)
+func (s *Server) begin(st *site, o std.Options) {
+	s.log.Info("listening", "listener", st.name, "address", st.listener.Addr().String())
 	s.serving.Go(func() {
 		var run sync.WaitGroup
 		run.Go(func() { st.listener.Run(s.cut) })
-		if err := s.plane.Serve(s.cut, st.listener, options); err != nil {
-			s.log.Warn("connections were cut", "listener", st.key.name, "error", err)
+		if err := s.plane.Serve(s.cut, st.listener, o); err != nil {
+			s.log.Warn("connections were cut", "listener", st.name, "error", err)
 			s.unclean.Store(true)
 		}
 		run.Wait()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -101,13 +100,8 @@ func printResult(out io.Writer, output string, r admin.ReloadResult, nothing str
 func (g *globals) client() (*admin.Client, error) {
 	base := g.admin
 	if base == "" {
-		var c admin.Config
-		c.SetDefaults()
-		if _, err := os.Stat(g.file); err == nil {
-			if cfg, report := config.Load(g.file); !report.HasErrors() {
-				c = cfg.Admin
-			}
-		}
+		_, report := config.Load(g.file)
+		c := report.Admin()
 		if c.Listen == admin.Off {
 			return nil, fmt.Errorf("%s turns the admin API off (admin.listen)", g.file)
 		}

@@ -13,7 +13,7 @@ import (
 // version is set by the linker for releases.
 var version = "dev"
 
-// Exit codes; see docs/reference.md.
+// Exit codes; see docs/operations.md.
 const (
 	exitFailed  = 1  // could not run
 	exitUsage   = 2  // bad usage

@@ -36,7 +36,7 @@ var _ proxy.Forwarder = (*flight)(nil)
 
 func (f *flight) begin(s *service, w http.ResponseWriter, r *http.Request) {
 	f.service, f.w, f.r, f.cut, f.answered = s, w, r, false, false
-	f.Listener, f.Start = s.name, time.Now()
+	f.Entry, f.Start = s.key, time.Now()
 	q := &f.Request
 	q.Method, q.Host, q.Proto, q.TLS = r.Method, r.Host, r.Proto, r.TLS != nil
 	q.Target, q.ContentLength = originForm(r.RequestURI), r.ContentLength

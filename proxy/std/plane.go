@@ -16,8 +16,8 @@ import (
 
 // Options is how clients of one listener are served. Times of 0 mean no bound.
 type Options struct {
-	// Name is the listener's.
-	Name string
+	// Key is the listener's, as in proxy.ListenerOptions.
+	Key string
 	// HTTP1, HTTP2 (over TLS) and H2C are the protocols spoken.
 	HTTP1, HTTP2, H2C bool
 	// ReadHeader bounds the time from a request's first byte to the end of its head, Idle the time between two requests.

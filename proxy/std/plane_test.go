@@ -101,7 +101,7 @@ func start(t *testing.T, s setup) *front {
 	if s.route != nil {
 		s.route(&rc)
 	}
-	s.listener.Name = "main"
+	s.listener.Key, s.listener.Name = "main", "main"
 	snapshot, err := proxy.NewSnapshot([]proxy.ListenerOptions{s.listener}, []proxy.RouteConfig{rc}, []*proxy.Pool{pool})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func start(t *testing.T, s setup) *front {
 	f.addr = f.listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cut = cancel
-	s.options.Name = "main"
+	s.options.Key = "main"
 	if !s.options.H2C {
 		s.options.HTTP1 = true
 	}

@@ -13,7 +13,7 @@ import (
 // service is the serving of one listener: its net/http server, and the tunnels that have left it.
 type service struct {
 	plane    *Plane
-	name     string
+	key      string
 	server   *http.Server
 	stopping atomic.Bool
 	conns    tally // of server
@@ -25,7 +25,7 @@ type service struct {
 }
 
 func (p *Plane) newService(o Options) *service {
-	s := &service{plane: p, name: o.Name, tunnels: map[*tunnel]struct{}{}}
+	s := &service{plane: p, key: o.Key, tunnels: map[*tunnel]struct{}{}}
 	var protocols http.Protocols
 	protocols.SetHTTP1(o.HTTP1)
 	protocols.SetHTTP2(o.HTTP2)
