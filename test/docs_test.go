@@ -116,7 +116,7 @@ func newSandbox(t *testing.T, usher string) *sandbox {
 		t.Fatal(err)
 	}
 	b := &sandbox{dir: t.TempDir()}
-	b.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "USHER="+usher, "STATE="+state)
+	b.env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "PATH="+bin+":"+os.Getenv("PATH"), "USHER="+usher, "STATE="+state)
 	copySources := `cd .. && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' f; do
 		if [ -f "$f" ]; then printf '%s\0' "$f"; fi; done | tar --create --null --files-from - | tar --extract --directory "$0"`
 	if out, err := exec.Command("bash", "-euo", "pipefail", "-c", copySources, b.dir).CombinedOutput(); err != nil {
