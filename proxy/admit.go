@@ -29,16 +29,17 @@ func (x *Exchange) admit() error {
 	case l.Body > 0 && r.ContentLength > l.Body:
 		return ErrBodyTooLarge
 	}
-	return l.admitFields(&r.Header)
+	return l.admitFields(&r.Header, r.Host)
 }
 
-func (l *Listener) admitFields(h *field.Section) error {
+// admitFields checks the field lines. A Host among them, as HTTP/2 allows beside :authority, must say the same (RFC 9113 8.3.1).
+func (l *Listener) admitFields(h *field.Section, host string) error {
 	if l.HeaderCount > 0 && h.Len() > l.HeaderCount {
 		return errHeaderSize
 	}
 	size := 0
 	for _, line := range h.Lines() {
-		if !field.IsToken(line.Name) || !field.IsValue(line.Value) {
+		if !field.IsToken(line.Name) || !field.IsValue(line.Value) || field.Equal(line.Name, "Host") && line.Value != host {
 			return errBadRequest
 		}
 		size += len(line.Name) + len(line.Value) + len(": \r\n")

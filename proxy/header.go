@@ -99,6 +99,8 @@ func (x *Exchange) prepare() {
 			return false
 		case !trusted && len(line.Name) > len("x-forwarded-") && field.Fold(line.Name[:len("x-forwarded-")]) == "x-forwarded-":
 			return false
+		case field.Equal(line.Name, "Host"): // Request.Host says the same
+			return false
 		case field.Equal(line.Name, "Cookie"):
 			return x.hideCookies(line)
 		}

@@ -77,6 +77,7 @@ func built(t *testing.T, f func() (string, error)) string {
 type usher struct {
 	*process
 	file  string // its configuration
+	head  string // what begins it
 	url   string // of the listener main, without a slash at the end
 	admin string // of the admin API, likewise
 }
@@ -92,8 +93,14 @@ func start(t *testing.T, rest string) *usher { return startBinary(t, binary(t), 
 
 func startBinary(t *testing.T, bin, rest string) *usher {
 	t.Helper()
+	return startHead(t, bin, head, rest)
+}
+
+// startHead is startBinary with another beginning of the file. It must have a listener main.
+func startHead(t *testing.T, bin, head, rest string) *usher {
+	t.Helper()
 	dir := t.TempDir()
-	u := &usher{file: filepath.Join(dir, "usher.yaml")}
+	u := &usher{file: filepath.Join(dir, "usher.yaml"), head: head}
 	u.write(t, rest)
 	u.process = spawn(t, dir, nil, bin, "run", "-c", u.file)
 	u.url = "http://" + u.awaitLog(t, 0, "listening").Address
@@ -127,7 +134,7 @@ func (u *usher) awaitLog(t *testing.T, from int, msgs ...string) logLine {
 
 func (u *usher) write(t *testing.T, rest string) {
 	t.Helper()
-	if err := os.WriteFile(u.file, []byte(head+rest), 0o600); err != nil {
+	if err := os.WriteFile(u.file, []byte(u.head+rest), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
