@@ -200,7 +200,7 @@ func TestIdleAndLifetimeAreEnforced(t *testing.T) {
 		}
 	}
 	// A client that comes back all the time is bound until its lifetime ends.
-	now := start
+	var now time.Time
 	for now = start; now.Before(start.Add(24 * time.Hour)); now = now.Add(time.Hour) {
 		set, change := b.Seal(open, "a", false, now)
 		if change == Unchanged {

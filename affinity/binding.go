@@ -115,7 +115,7 @@ func newID() (id [8]byte) {
 // skew is how far ahead another replica's clock may be.
 const skew = 5 * time.Minute
 
-// judge says what a payload means now. It sets b's times.
+// judge says what a payload means now.
 func (b *Binder) judge(p payload, now time.Time) State {
 	at := now.Unix()
 	if p.first > at+int64(skew/time.Second) || p.last > at+int64(skew/time.Second) {

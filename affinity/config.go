@@ -25,7 +25,7 @@ type Cacheable string
 // Values lists the choices.
 func (Cacheable) Values() []string { return []string{"private", "keep"} }
 
-// Gone says what a client gets whose backend is known and cannot be reached.
+// OnGone says what a client gets whose backend is known and cannot be reached.
 type OnGone string
 
 // Values lists the choices.

@@ -16,6 +16,7 @@ type field struct {
 	name, doc string
 	index     []int
 	typ       reflect.Type
+	restart   bool // tagged restart:"true": read once, at the start
 }
 
 // fieldsOf returns the settings of a struct in the order of its fields, those of embedded structs in their place.
@@ -31,7 +32,7 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		if name := f.Tag.Get("conf"); name != "" {
-			out = append(out, field{name, f.Tag.Get("doc"), []int{i}, f.Type})
+			out = append(out, field{name, f.Tag.Get("doc"), []int{i}, f.Type, f.Tag.Get("restart") == "true"})
 		}
 	}
 	return out

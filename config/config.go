@@ -16,12 +16,12 @@ import (
 
 // Config is the whole configuration, in its full form: sugar is expanded and defaults are set.
 type Config struct {
-	DataDir     string                       `conf:"data_dir" doc:"Where generated secrets are kept; made with mode 0700."`
+	DataDir     string                       `conf:"data_dir" restart:"true" doc:"Where generated secrets are kept; made with mode 0700."`
 	Listeners   map[string]*listen.Config    `conf:"listeners" doc:"Where clients connect."`
 	TLSProfiles map[string]*listen.TLSConfig `conf:"tls_profiles" doc:"How TLS is spoken, for listeners to name."`
 	Routes      []proxy.RouteConfig          `conf:"routes" doc:"Which pool serves which requests. The first match wins."`
 	Pools       map[string]*Pool             `conf:"pools" doc:"Named sets of backends."`
-	Admin       admin.Config                 `conf:"admin" doc:"The admin API, with metrics and probes."`
+	Admin       admin.Config                 `conf:"admin" restart:"true" doc:"The admin API, with metrics and probes."`
 	Logging     Logging                      `conf:"logging" doc:"What is logged, and how."`
 	Shutdown    Shutdown                     `conf:"shutdown" doc:"How a stop goes."`
 	Reload      Reload                       `conf:"reload" doc:"When the file is read again, beside SIGHUP and usher reload."`
@@ -53,7 +53,7 @@ func (p *Pool) SetDefaults() {
 // Logging says what is logged.
 type Logging struct {
 	Level  Level            `conf:"level" doc:"The least severe messages that are logged."`
-	Format Format           `conf:"format" doc:"auto: text on a terminal, JSON elsewhere."`
+	Format Format           `conf:"format" restart:"true" doc:"auto: text on a terminal, JSON elsewhere."`
 	Access accesslog.Config `conf:"access" doc:"A line for each request."`
 }
 

@@ -15,6 +15,8 @@ type Change struct {
 	Path string
 	// Old and New are the values as they print, secrets as ***; or Absent and Present for an entry that is on one side alone.
 	Old, New string
+	// Restart says that the running Usher takes no notice before its next start.
+	Restart bool
 }
 
 // What Change shows for an entry that came or went as a whole.
@@ -30,7 +32,10 @@ func Diff(old, new *Config) []Change {
 	return d.changes
 }
 
-type differ struct{ changes []Change }
+type differ struct {
+	changes []Change
+	restart bool // for what is compared now
+}
 
 func (d *differ) compare(path string, a, b reflect.Value) {
 	a, b = reflect.Indirect(a), reflect.Indirect(b)
@@ -39,7 +44,10 @@ func (d *differ) compare(path string, a, b reflect.Value) {
 		d.leaf(path, a, b, scalarText)
 	case t.Kind() == reflect.Struct:
 		for _, f := range fieldsOf(t) {
+			outer := d.restart
+			d.restart = outer || f.restart
 			d.compare(conf.Join(path, f.name), a.FieldByIndex(f.index), b.FieldByIndex(f.index))
+			d.restart = outer
 		}
 	case t.Kind() == reflect.Map:
 		d.entries(path, mapEntries(a), mapEntries(b), conf.Join)
@@ -55,7 +63,7 @@ func (d *differ) leaf(path string, a, b reflect.Value, show func(reflect.Value) 
 	if reflect.DeepEqual(a.Interface(), b.Interface()) || a.Kind() == reflect.Slice && a.Len()+b.Len() == 0 {
 		return
 	}
-	c := Change{path, show(a), show(b)}
+	c := Change{path, show(a), show(b), d.restart}
 	if c.Old == c.New {
 		c.New += " (changed)" // a secret
 	}
@@ -108,7 +116,7 @@ func (d *differ) lists(path string, a, b reflect.Value) {
 	d.entries(path, before, after, func(path, name string) string { return path + "[" + name + "]" })
 	x, y := common(before, after), common(after, before)
 	if !slices.Equal(x, y) {
-		d.changes = append(d.changes, Change{path, "[" + strings.Join(x, ", ") + "]", "[" + strings.Join(y, ", ") + "]"})
+		d.changes = append(d.changes, Change{path, "[" + strings.Join(x, ", ") + "]", "[" + strings.Join(y, ", ") + "]", d.restart})
 	}
 }
 
@@ -139,12 +147,12 @@ func (d *differ) entries(path string, a, b []entry, join func(path, name string)
 		if value, ok := after[e.name]; ok {
 			d.compare(join(path, e.name), e.value, value)
 		} else {
-			d.changes = append(d.changes, Change{join(path, e.name), Present, Absent})
+			d.changes = append(d.changes, Change{join(path, e.name), Present, Absent, d.restart})
 		}
 	}
 	for _, e := range b {
 		if !before[e.name] {
-			d.changes = append(d.changes, Change{join(path, e.name), Absent, Present})
+			d.changes = append(d.changes, Change{join(path, e.name), Absent, Present, d.restart})
 		}
 	}
 }

@@ -28,24 +28,30 @@ pools:
 routes: [{name: two, pool: web, match: {path: [/two, /2]}}, {name: one, pool: web, match: {path: [/one]}}, {name: four, pool: new}]
 `)
 	want := []Change{
-		{"listeners.main.address", ":8080", ":8081"},
-		{"routes[two].match.path", "[/two]", "[/two, /2]"},
-		{"routes[three]", Present, Absent},
-		{"routes[four]", Absent, Present},
-		{"routes", "[one, two]", "[two, one]"},
-		{"pools.gone", Present, Absent},
-		{"pools.web.backends[two].url", "a:2", "a:9"},
-		{"pools.web.backends[two].weight", "1", "5"},
-		{"pools.web.backends[a:3]", Present, Absent},
-		{"pools.web.backends[a:8]", Absent, Present},
-		{"pools.web.affinity.cookie.secret", `["***"]`, `["***"] (changed)`},
-		{"pools.new", Absent, Present},
+		{"listeners.main.address", ":8080", ":8081", false},
+		{"routes[two].match.path", "[/two]", "[/two, /2]", false},
+		{"routes[three]", Present, Absent, false},
+		{"routes[four]", Absent, Present, false},
+		{"routes", "[one, two]", "[two, one]", false},
+		{"pools.gone", Present, Absent, false},
+		{"pools.web.backends[two].url", "a:2", "a:9", false},
+		{"pools.web.backends[two].weight", "1", "5", false},
+		{"pools.web.backends[a:3]", Present, Absent, false},
+		{"pools.web.backends[a:8]", Absent, Present, false},
+		{"pools.web.affinity.cookie.secret", `["***"]`, `["***"] (changed)`, false},
+		{"pools.new", Absent, Present, false},
 	}
 	got := Diff(old, changed)
 	slices.SortFunc(got, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(want, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	changed.Listeners["main"].Timeouts.Idle, changed.Admin.Hosts = 0, []string{"x"}
+	for _, c := range Diff(old, changed) {
+		if want := c.Path == "listeners.main.timeouts.idle" || c.Path == "admin.hosts"; c.Restart != want {
+			t.Errorf("%s: restart %v, want %v", c.Path, c.Restart, want)
+		}
 	}
 	if len(Diff(old, old)) > 0 {
 		t.Errorf("got %q between equals", Diff(old, old))

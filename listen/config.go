@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"usher/conf"
+	"usher/proxy"
 	"usher/proxy/field"
 )
 
 // Config is one listener: an address and how clients are served on it.
 type Config struct {
 	Address        string         `conf:"address" doc:"host:port, or :port for every address of the machine."`
-	Protocols      []Protocol     `conf:"protocols" doc:"h1: HTTP/1.1. h2: HTTP/2 over TLS. h2c: HTTP/2 without TLS."`
+	Protocols      []Protocol     `conf:"protocols" restart:"true" doc:"h1: HTTP/1.1. h2: HTTP/2 over TLS. h2c: HTTP/2 without TLS."`
 	TLS            string         `conf:"tls" doc:"A name under tls_profiles; empty: plain HTTP."`
 	TrustedProxies []conf.Prefix  `conf:"trusted_proxies" doc:"Networks whose X-Forwarded-*, Forwarded and request IDs are believed."`
 	RequestID      string         `conf:"request_id" doc:"Header field that carries the request's ID to the backend; empty: none."`
@@ -43,19 +44,19 @@ func (UnderscoreMode) Values() []string { return []string{"drop", "keep"} }
 // Timeouts bounds what a client may take.
 type Timeouts struct {
 	Handshake  conf.Duration `conf:"handshake" doc:"For the TLS handshake."`
-	ReadHeader conf.Duration `conf:"read_header" doc:"From a request's first byte to the end of its head."`
-	Idle       conf.Duration `conf:"idle" doc:"Between two requests on one connection."`
+	ReadHeader conf.Duration `conf:"read_header" restart:"true" doc:"From a request's first byte to the end of its head."`
+	Idle       conf.Duration `conf:"idle" restart:"true" doc:"Between two requests on one connection."`
 }
 
 // Limits bounds what a client may send and how many there may be.
 type Limits struct {
-	HeaderBytes      conf.Size `conf:"header_bytes" doc:"A request's head; beyond: 431."`
+	HeaderBytes      conf.Size `conf:"header_bytes" restart:"true" doc:"A request's head; beyond: 431."`
 	HeaderCount      int       `conf:"header_count" doc:"Header fields of a request; beyond: 431."`
 	BodyBytes        conf.Size `conf:"body_bytes" doc:"A request's body; beyond: 413. 0: no bound."`
 	MinRate          conf.Rate `conf:"min_rate" doc:"A request body that arrives more slowly, over ten seconds and more, is ended with 408; 0: no bound."`
 	Connections      int       `conf:"connections" doc:"Open connections; beyond, new ones wait. 0: no bound."`
 	ConnectionsPerIP int       `conf:"connections_per_ip" doc:"Open connections of one address; beyond, new ones are closed. 0: no bound."`
-	H2Streams        int       `conf:"h2_streams" doc:"Concurrent streams of one HTTP/2 connection."`
+	H2Streams        int       `conf:"h2_streams" restart:"true" doc:"Concurrent streams of one HTTP/2 connection."`
 }
 
 // SetDefaults sets what the reference lists.
@@ -95,7 +96,7 @@ func (c Config) Validate() conf.Problems {
 	c.validateProtocols(&ps)
 	if c.RequestID != "" && !field.IsToken(c.RequestID) {
 		ps.Add("request_id", "%q cannot be the name of a header field", c.RequestID).WithHint("write it like X-Request-ID")
-	} else if reserved.Has(c.RequestID) {
+	} else if reserved.Has(c.RequestID) || proxy.IsInternal(c.RequestID) {
 		ps.Add("request_id", "the field %s has a meaning of its own", c.RequestID).WithHint("write it like X-Request-ID")
 	}
 	if c.Timeouts.ReadHeader == 0 {
@@ -110,7 +111,7 @@ func (c Config) Validate() conf.Problems {
 // reserved are fields that a request's ID would break.
 var reserved = field.NewNames("Host", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer",
 	"Transfer-Encoding", "Upgrade", "Content-Length", "Content-Type", "Cookie", "Authorization", "Forwarded", "X-Forwarded-For",
-	"X-Forwarded-Proto", "X-Forwarded-Host")
+	"X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP")
 
 func (c Config) validateAddress(ps *conf.Problems) {
 	const hint = "write it like :8080, 127.0.0.1:8080 or [::1]:8080"

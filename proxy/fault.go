@@ -1,6 +1,9 @@
 package proxy
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The ways in which an exchange fails. A plane wraps them with what it knows; the table below gives each its status.
 var (
@@ -30,6 +33,14 @@ var (
 	errNoBackend  = errors.New("no backend available")
 	errBoundGone  = errors.New("the backend that the client is bound to is not available")
 )
+
+// Because returns an error of one of the kinds above that says why. An error that is of the kind already stays as it is.
+func Because(kind, why error) error {
+	if errors.Is(why, kind) {
+		return why
+	}
+	return fmt.Errorf("%w: %w", kind, why)
+}
 
 // fault is how one kind of error is answered.
 type fault struct {

@@ -16,6 +16,9 @@ var internal = []string{
 
 var internalNames = field.NewNames(internal...)
 
+// IsInternal reports whether a field passes between Usher and its backends alone, or looks like one that does.
+func IsInternal(name string) bool { return internalNames.Has(name) }
+
 // movedHeader tells a backend that affinity sent this client elsewhere before.
 const movedHeader = "X-Session-Moved"
 
@@ -41,14 +44,7 @@ var trailerForbidden = field.NewNames(
 	"Retry-After", "Vary", "Warning", "Origin", "Referer",
 )
 
-func isHopByHop(name string) bool {
-	for _, h := range hopByHop {
-		if field.Equal(name, h) {
-			return true
-		}
-	}
-	return false
-}
+func isHopByHop(name string) bool { return namedBy(hopByHop, name) }
 
 // nominated collects the names that the Connection lines declare hop-by-hop.
 func nominated(s *field.Section) []string {

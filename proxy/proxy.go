@@ -105,24 +105,25 @@ func (x *Exchange) localAnswer(status int, body string) {
 	}
 }
 
-// bind finds out which backend the client is bound to, and chooses the pool: one that it is bound in, else one by weight.
+// bind finds out which backend the client is bound to, and chooses the pool: one that it is bound in, else one whose backend it has lost,
+// else one by weight.
 func (x *Exchange) bind() {
 	now := time.Now()
+	var lost *Pool
 	for _, w := range x.route.pools {
-		if w.pool.Affinity == nil {
-			continue
-		}
-		if b := w.pool.open(x, now); b.State == affinity.Valid || len(x.route.pools) == 1 {
+		b := w.pool.open(x, now)
+		if b.State == affinity.Valid || len(x.route.pools) == 1 {
 			x.choosePool(w.pool, b)
 			return
 		}
+		if b.State == affinity.Gone && lost == nil {
+			lost = w.pool
+		}
 	}
-	pool := x.route.draw()
-	var b affinity.Binding
-	if pool.Affinity != nil {
-		b = pool.open(x, now)
+	if lost == nil {
+		lost = x.route.draw()
 	}
-	x.choosePool(pool, b)
+	x.choosePool(lost, lost.open(x, now))
 }
 
 func (x *Exchange) choosePool(p *Pool, b affinity.Binding) {
@@ -134,13 +135,21 @@ func (x *Exchange) choosePool(p *Pool, b affinity.Binding) {
 
 // open reads the client's cookies of the pool's name.
 func (p *Pool) open(x *Exchange, now time.Time) affinity.Binding {
-	values, name := x.cookies[:0], p.Affinity.CookieName()
+	if p.Affinity == nil {
+		return affinity.Binding{}
+	}
+	return p.Affinity.Open(x.cookieValues(p.Affinity.CookieName()), now)
+}
+
+// cookieValues returns the raw values of the cookies of that name, in wire order. They are valid until the next call.
+func (x *Exchange) cookieValues(name string) []string {
+	values := x.cookies[:0]
 	for _, l := range x.Request.Header.Lines() {
 		if field.Equal(l.Name, "Cookie") {
 			values = affinity.Values(values, l.Value, name)
 		}
 	}
-	return p.Affinity.Open(values, now)
+	return values
 }
 
 // forward asks backends until one has acted on the request.
@@ -160,7 +169,7 @@ func (x *Exchange) forward(f Forwarder) error {
 		}
 		x.tried.Add(lease.Backend)
 		if lease.Backend == want.Backend && x.pool.FailWhenGone {
-			return errors.Join(errBoundGone, err)
+			return Because(errBoundGone, err)
 		}
 	}
 }
@@ -186,10 +195,10 @@ func (x *Exchange) moved() bool {
 func (x *Exchange) Answered() error {
 	status := x.Response.Status
 	if status < 200 && (status != 101 || x.Upgrade == "") || status > 999 {
-		return errors.Join(ErrAnswer, errors.New("status that was not asked for"))
+		return Because(ErrAnswer, errors.New("status that was not asked for"))
 	}
 	if status == 101 && !strings.EqualFold(x.Response.Header.Get("Upgrade"), x.Upgrade) {
-		return errors.Join(ErrAnswer, errors.New("upgrade to a protocol that was not asked for"))
+		return Because(ErrAnswer, errors.New("upgrade to a protocol that was not asked for"))
 	}
 	h := &x.Response.Header
 	x.cleanResponse(h)
@@ -247,13 +256,8 @@ func (p *Pool) key(x *Exchange) balancer.Key {
 	case "header":
 		value = x.Request.Header.Get(name)
 	case "cookie":
-		for _, l := range x.Request.Header.Lines() {
-			if field.Equal(l.Name, "Cookie") {
-				if v := affinity.Values(x.cookies[:0], l.Value, name); len(v) > 0 {
-					value = v[0]
-					break
-				}
-			}
+		if v := x.cookieValues(name); len(v) > 0 {
+			value = v[0]
 		}
 	}
 	if value == "" {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"usher/admin"
@@ -71,39 +70,12 @@ func (s *Server) Diff() (admin.ReloadResult, error) {
 func outcome(prev, next *config.Config, report *config.Report) admin.ReloadResult {
 	r := admin.ReloadResult{Warnings: diagnostics(report)}
 	for _, c := range config.Diff(prev, next) {
-		r.Changed = append(r.Changed, admin.Change(c))
-		if needsRestart(c.Path) {
+		r.Changed = append(r.Changed, admin.Change{Path: c.Path, Old: c.Old, New: c.New})
+		if c.Restart {
 			r.Restart = append(r.Restart, c.Path)
 		}
 	}
 	return r
-}
-
-// fixed are the settings that are read once. A star stands for one name.
-var fixed = []string{
-	"admin", "data_dir", "logging.format", "listeners.*.protocols", "listeners.*.timeouts.read_header", "listeners.*.timeouts.idle",
-	"listeners.*.limits.header_bytes", "listeners.*.limits.h2_streams",
-}
-
-// needsRestart reports whether a change at path takes effect only with the next start. A listener that is new takes everything at once, and
-// so does one whose address changes.
-func needsRestart(path string) bool {
-	return slices.ContainsFunc(fixed, func(pattern string) bool { return covers(pattern, path) })
-}
-
-// covers reports whether path is what pattern names, or within it.
-func covers(pattern, path string) bool {
-	have := strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' })
-	want := strings.Split(pattern, ".")
-	if len(have) < len(want) {
-		return false
-	}
-	for i, w := range want {
-		if w != "*" && w != have[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // refusal is the report as the API gives it.

@@ -110,11 +110,11 @@ func blame(err error) error {
 	var reset *net.OpError
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return errors.Join(proxy.ErrSlowBody, err)
+		return proxy.Because(proxy.ErrSlowBody, err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &reset), errors.Is(err, http.ErrBodyReadAfterClose):
-		return errors.Join(proxy.ErrClientGone, err)
+		return proxy.Because(proxy.ErrClientGone, err)
 	}
-	return errors.Join(proxy.ErrClientBody, err)
+	return proxy.Because(proxy.ErrClientBody, err)
 }
 
 // Close leaves the client's body to net/http's server, which closes it when the exchange is over.

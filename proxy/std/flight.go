@@ -215,15 +215,15 @@ func (f *flight) explain(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	switch {
 	case errors.Is(cause, proxy.ErrTimeout):
-		return errors.Join(proxy.ErrTimeout, err)
+		return proxy.Because(proxy.ErrTimeout, err)
 	case f.r.Context().Err() != nil:
-		return errors.Join(proxy.ErrClientGone, err)
+		return proxy.Because(proxy.ErrClientGone, err)
 	case errors.Is(err, proxy.ErrUnsent), errors.Is(err, proxy.ErrClientGone), errors.Is(err, proxy.ErrAnswer):
 		return err
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return errors.Join(proxy.ErrTimeout, err)
+		return proxy.Because(proxy.ErrTimeout, err)
 	}
-	return errors.Join(proxy.ErrAnswer, err)
+	return proxy.Because(proxy.ErrAnswer, err)
 }

@@ -1,7 +1,6 @@
 package std
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -69,7 +68,7 @@ func (f *flight) copyBody(resp *http.Response) error {
 				rc.SetWriteDeadline(time.Now().Add(f.Limits.StreamIdle))
 			}
 			if _, werr := f.w.Write(buf[:n]); werr != nil {
-				return errors.Join(proxy.ErrClientGone, werr)
+				return proxy.Because(proxy.ErrClientGone, werr)
 			}
 			f.ResponseBytes += int64(n)
 			if err == nil && (n < bufferSize || resp.ContentLength == -1) {

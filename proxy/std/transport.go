@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -140,7 +139,7 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	nd := net.Dialer{Timeout: d.timeout, KeepAlive: 30 * time.Second}
 	conn, err := nd.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, errors.Join(proxy.ErrUnsent, err)
+		return nil, proxy.Because(proxy.ErrUnsent, err)
 	}
 	return conn, nil
 }
@@ -159,7 +158,7 @@ func (d dialer) dialTLS(ctx context.Context, network, address string) (net.Conn,
 	conn := tls.Client(raw, c)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, errors.Join(proxy.ErrUnsent, fmt.Errorf("TLS handshake with %s: %w", address, err))
+		return nil, proxy.Because(proxy.ErrUnsent, fmt.Errorf("TLS handshake with %s: %w", address, err))
 	}
 	return conn, nil
 }

@@ -28,7 +28,7 @@ func (t *tunnel) close() {
 func (f *flight) tunnel(resp *http.Response) error {
 	backend, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
-		return errors.Join(proxy.ErrAnswer, errors.New("backend changed protocols over a connection that cannot"))
+		return proxy.Because(proxy.ErrAnswer, errors.New("backend changed protocols over a connection that cannot"))
 	}
 	client, buffered, err := http.NewResponseController(f.w).Hijack()
 	if err != nil {
@@ -48,7 +48,7 @@ func (f *flight) tunnel(resp *http.Response) error {
 	head.WriteString("\r\n")
 	if _, err := io.WriteString(client, head.String()); err != nil {
 		f.HeadOut()
-		return errors.Join(proxy.ErrClientGone, err)
+		return proxy.Because(proxy.ErrClientGone, err)
 	}
 	f.HeadOut()
 	watch := newWatchdog(f.Limits.StreamIdle, t.close)
