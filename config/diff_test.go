@@ -45,7 +45,7 @@ routes: [{name: two, pool: web, match: {path: [/two, /2]}}, {name: one, pool: we
 	slices.SortFunc(got, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(want, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 	if !slices.Equal(got, want) {
-		t.Errorf("got  %q\nwant %q", got, want)
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	changed.Listeners["main"].Timeouts.Idle, changed.Admin.Hosts = 0, []string{"x"}
 	for _, c := range Diff(old, changed) {
@@ -54,6 +54,6 @@ routes: [{name: two, pool: web, match: {path: [/two, /2]}}, {name: one, pool: we
 		}
 	}
 	if len(Diff(old, old)) > 0 {
-		t.Errorf("got %q between equals", Diff(old, old))
+		t.Errorf("got %+v between equals", Diff(old, old))
 	}
 }

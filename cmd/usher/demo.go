@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +69,9 @@ func runDemo(ctx context.Context, port int, in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if f, ok := in.(*os.File); ok {
+		defer singleKeys(f)()
+	}
 	go keys(in, out, backends, cancel) // ends with the process: a read of the terminal cannot be called off
 	return runServer(ctx, s, func() { tellDemo(out, s) })
 }
@@ -84,23 +86,27 @@ Four things to try:
      Without a cookie, each request is a new client and may get another backend.
   3. curl -c jar -b jar %[1]s; curl -c jar -b jar %[1]s
      With a cookie jar the client stays where it is. The cookie is sealed: it names no address.
-  4. Press k and Enter to kill the backend that answered last (r and Enter brings all back), then reload: its clients
-     are moved once, without an error; the others notice nothing.
+  4. Press k to kill the backend that answered last (r brings all back), then reload: its clients are moved once, without
+     an error; the others notice nothing.
 
-q and Enter, or Ctrl-C, ends the demo. Metrics: http://%[2]s/metrics
+q or Ctrl-C ends the demo. Metrics: http://%[2]s/metrics
 `, url, s.AdminAddress())
 }
 
-// keys carries out what is typed: k kills the backend that answered last, r revives all, q ends.
+// keys carries out what is typed: k kills a backend, r revives all, q ends. Anything else is passed over.
 func keys(in io.Reader, out io.Writer, backends []*demo.Backend, quit func()) {
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		switch strings.ToLower(strings.TrimSpace(lines.Text())) {
-		case "k":
+	typed := bufio.NewReader(in)
+	for {
+		key, err := typed.ReadByte()
+		if err != nil {
+			return
+		}
+		switch key {
+		case 'k', 'K':
 			fmt.Fprintln(out, killOne(backends))
-		case "r":
+		case 'r', 'R':
 			fmt.Fprintln(out, reviveAll(backends))
-		case "q":
+		case 'q', 'Q':
 			quit()
 			return
 		}
