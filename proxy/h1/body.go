@@ -88,7 +88,7 @@ func (b *Body) Left() int64 {
 // Skip says that n bytes of payload, at most Left, were moved without Next.
 func (b *Body) Skip(n int64) {
 	b.left -= n
-	if b.kind == Chunked && b.left == 0 {
+	if n > 0 && b.kind == Chunked && b.left == 0 {
 		b.state = atDataCR
 	}
 }
@@ -194,8 +194,6 @@ func (b *Body) extensionByte(c byte) error {
 	switch {
 	case c == '\r':
 		b.state = atSizeLF
-	case c == '\n':
-		return errBareLF
 	case c < ' ' && c != '\t' || c == 0x7f:
 		return errExtension
 	}

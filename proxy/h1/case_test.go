@@ -2,6 +2,7 @@ package h1_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -110,6 +111,10 @@ func (c *wireCase) check(t *testing.T, how string, got outcome) {
 		t.Errorf("%s: got %s (%v), want %s", how, got.verdict, got.err, c.verdict())
 		return
 	}
+	var fault *h1.Error
+	if errors.As(got.err, &fault) && fault.RFC != c.RFC {
+		t.Errorf("%s: got %v, want %s", how, got.err, c.RFC)
+	}
 	w := c.Want
 	if w == nil {
 		return
@@ -167,7 +172,7 @@ func TestEveryRequestIsReadTheSameHoweverItArrives(t *testing.T) {
 	for _, c := range readCases(t, "requests.json") {
 		t.Run(c.Name, func(t *testing.T) {
 			everyWay(c.bytes(), func(how string, pieces [][]byte) bool {
-				c.check(t, how, readRequest(pieces))
+				c.check(t, how, readRequest(pieces, h1.Limits{}))
 				return !t.Failed()
 			})
 		})
@@ -178,7 +183,7 @@ func TestEveryResponseIsReadTheSameHoweverItArrives(t *testing.T) {
 	for _, c := range readCases(t, "responses.json") {
 		t.Run(c.Name, func(t *testing.T) {
 			everyWay(c.bytes(), func(how string, pieces [][]byte) bool {
-				c.check(t, how, readResponse(pieces, c.method(), c.EOF))
+				c.check(t, how, readResponse(pieces, c.method(), c.EOF, h1.Limits{}))
 				return !t.Failed()
 			})
 		})

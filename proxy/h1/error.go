@@ -1,6 +1,6 @@
 package h1
 
-// Error says why a message was refused. Errors are compared by identity, carry nothing of the message, and cost nothing to return.
+// Error says why a message was refused. Errors carry nothing of the message and are made once: returning one costs nothing.
 // Whoever gets one answers and closes the connection: where the next message would begin is not known.
 type Error struct {
 	// Status is what to answer a client: 400, 414, 431, 501 or 505. Where a backend's response was refused, the answer is 502 instead.
@@ -34,11 +34,14 @@ var (
 	errRequestLine  = bad("request line is not method, target and version", "RFC 9112 3")
 	errMethod       = bad("method is not a token", "RFC 9110 9.1")
 	errTarget       = bad("target has bytes that no URI has", "RFC 9112 3.2")
+	errPercent      = bad("percent sign in the path encodes nothing", "RFC 3986 2.1")
 	errTargetForm   = bad("target is in none of the forms that the method allows", "RFC 9112 3.2")
+	errAuthority    = bad("authority of the target is not a host and port", "RFC 9110 4.2")
 	errTargetSize   = &Error{414, "request line is too long", "RFC 9112 3"}
 	errVersion      = bad("version is malformed", "RFC 9112 2.3")
 	errVersionOther = &Error{505, "version is neither HTTP/1.0 nor HTTP/1.1", "RFC 9110 15.6.6"}
 	errStatusLine   = bad("status line is not version, status and reason", "RFC 9112 4")
+	errReason       = bad("reason phrase has a control character", "RFC 9112 4")
 	errStatus       = bad("status is not three digits from 100 to 599", "RFC 9110 15")
 )
 

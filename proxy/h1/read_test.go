@@ -25,8 +25,8 @@ func (b *buffer) add(piece []byte) {
 }
 
 // readRequest reads one request that arrives in pieces, and nothing behind it.
-func readRequest(pieces [][]byte) (o outcome) {
-	var head h1.RequestHead
+func readRequest(pieces [][]byte, l h1.Limits) (o outcome) {
+	head := h1.RequestHead{Limits: l}
 	spare, pieces, err := readHead(pieces, head.Parse)
 	if err != nil || spare == nil {
 		return verdict(err)
@@ -40,8 +40,8 @@ func readRequest(pieces [][]byte) (o outcome) {
 }
 
 // readResponse reads one response to a request of that method. At eof the connection ends behind the pieces.
-func readResponse(pieces [][]byte, method string, eof bool) (o outcome) {
-	var head h1.ResponseHead
+func readResponse(pieces [][]byte, method string, eof bool, l h1.Limits) (o outcome) {
+	head := h1.ResponseHead{Limits: l}
 	spare, pieces, err := readHead(pieces, func(b []byte) (int, error) { return head.Parse(b, method) })
 	if err != nil || spare == nil {
 		o = verdict(err)

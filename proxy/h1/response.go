@@ -76,7 +76,7 @@ func (r *ResponseHead) statusLine(line string) (err error) {
 	case r.Status < 100 || r.Status > 599:
 		return errStatus
 	case !isText(line[reason:]):
-		return textFault(line)
+		return errReason
 	}
 	return nil
 }

@@ -86,6 +86,8 @@ func fieldLine(line string, at int) (span, error) {
 
 func nameFault(line string, colon int) error {
 	switch {
+	case strings.IndexByte(line, '\r') >= 0:
+		return errBareCR
 	case isSpace(line[0]):
 		return errFold
 	case colon < 0:

@@ -58,7 +58,7 @@ func (r *RequestHead) absolute(target string) error {
 func (r *RequestHead) agree(authority string) error {
 	switch {
 	case !isAuthority(authority):
-		return errTargetForm
+		return errAuthority
 	case r.hasHost && !field.Equal(r.Host, authority):
 		return errHostDiffers
 	}
@@ -76,7 +76,7 @@ func checkPath(target string) error {
 		}
 		path = path[i+1:]
 		if len(path) < 2 || hexDigit(path[0]) < 0 || hexDigit(path[1]) < 0 {
-			return errTarget
+			return errPercent
 		}
 	}
 }
