@@ -10,7 +10,7 @@ import (
 // Config says whether each exchange is logged, how and where.
 type Config struct {
 	Enabled bool         `conf:"enabled" doc:"A line for each request."`
-	Format  Format       `conf:"format" doc:"json."`
+	Format  Format       `conf:"format" doc:"json, or common: the Common Log Format, for programs that know no other."`
 	Output  string       `conf:"output" doc:"stdout, stderr, or a file's path; SIGUSR1 opens the file again."`
 	Sample  conf.Percent `conf:"sample" doc:"Share of the requests logged; those answered with 5xx always are."`
 }
@@ -18,12 +18,18 @@ type Config struct {
 // Format is the form of a line.
 type Format string
 
+// The forms.
+const (
+	JSON   Format = "json"
+	Common Format = "common"
+)
+
 // Values lists the forms.
-func (Format) Values() []string { return []string{"json"} }
+func (Format) Values() []string { return []string{"json", "common"} }
 
 // SetDefaults sets JSON lines on standard output.
 func (c *Config) SetDefaults() {
-	*c = Config{Enabled: true, Format: "json", Output: "stdout", Sample: 100}
+	*c = Config{Enabled: true, Format: JSON, Output: "stdout", Sample: 100}
 }
 
 // Validate checks that there is somewhere to write to.

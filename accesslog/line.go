@@ -25,11 +25,7 @@ func appendLine(dst []byte, x *proxy.Exchange) []byte {
 func (l line) served(x *proxy.Exchange) line {
 	l = l.text("listener", x.Listener).known("route", x.Route).known("pool", x.Pool).known("backend", x.Backend)
 	l = l.number("attempts", int64(x.Attempts))
-	client := x.ClientIP
-	if !client.IsValid() { // the exchange ended before it was found out
-		client = x.Request.Peer.Addr()
-	}
-	if client.IsValid() {
+	if client := clientOf(x); client.IsValid() {
 		l = l.key("client_ip")
 		l = append(l, '"')
 		l = client.WithZone("").AppendTo(l) // a zone can be any text

@@ -77,7 +77,11 @@ func (l *Log) Observe(x *proxy.Exchange) {
 		return
 	}
 	b := scratch.Get().(*[]byte)
-	*b = appendLine((*b)[:0], x)
+	write := appendLine
+	if cfg.Format == Common {
+		write = appendCommon
+	}
+	*b = write((*b)[:0], x)
 	l.lines.add(*b)
 	if cap(*b) <= maxScratch {
 		scratch.Put(b)

@@ -39,7 +39,7 @@ func (w *world) Pools() []Pool               { return w.pools }
 func (w *world) Config() []byte              { return []byte("listeners: {}\n") }
 func (w *world) Diff() (ReloadResult, error) { return w.result, w.err }
 
-func (w *world) Reload(context.Context) (ReloadResult, error) {
+func (w *world) Reload() (ReloadResult, error) {
 	w.reloads.Add(1)
 	if w.hold != nil {
 		<-w.hold

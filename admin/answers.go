@@ -54,7 +54,7 @@ func (s *Server) diff(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	result, err := s.source.Reload(r.Context())
+	result, err := s.source.Reload()
 	outcome(w, result, err)
 }
 

@@ -1,9 +1,6 @@
 package admin
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Source is what the API shows and works on. Its methods are called concurrently; what they return is not changed afterwards.
 type Source interface {
@@ -17,7 +14,7 @@ type Source interface {
 	Diff() (ReloadResult, error)
 	// Reload reads the configuration anew and puts it in force. An error means that nothing has changed: a *Refused one that the
 	// configuration is not valid, any other that it could not be read or put in force.
-	Reload(ctx context.Context) (ReloadResult, error)
+	Reload() (ReloadResult, error)
 }
 
 // Status is the answer to GET /api/v1/status.

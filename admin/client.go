@@ -50,13 +50,6 @@ func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, err
 }
 
-// Pools returns the pools with their backends.
-func (c *Client) Pools(ctx context.Context) ([]Pool, error) {
-	var l poolList
-	err := c.get(ctx, "/api/v1/pools", &l)
-	return l.Pools, err
-}
-
 // Backends returns the backends of all pools.
 func (c *Client) Backends(ctx context.Context) ([]Backend, error) {
 	var l backendList

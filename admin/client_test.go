@@ -34,8 +34,6 @@ func TestTheClientReadsWhatTheServerAnswers(t *testing.T) {
 	}
 	status, err := c.Status(ctx)
 	check("status", status, err, w.status)
-	pools, err := c.Pools(ctx)
-	check("pools", pools, err, w.pools)
 	backends, err := c.Backends(ctx)
 	check("backends", backends, err, append(w.pools[0].Backends, w.pools[1].Backends...))
 	diff, err := c.Diff(ctx)

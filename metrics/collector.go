@@ -17,6 +17,8 @@ type Sources struct {
 	Listeners func() []Listener
 	// Certificates returns when each certificate file in use ends.
 	Certificates func() map[string]time.Time
+	// Streams returns how many streams of each kind are open.
+	Streams func() map[string]int64
 }
 
 // Listener is what a listener has counted since it was opened.
@@ -33,7 +35,7 @@ type Listener struct {
 type collector struct {
 	Sources
 	version                                        string
-	build, inFlight, notAfter                      *prometheus.Desc
+	build, inFlight, notAfter, streams             *prometheus.Desc
 	connections, accepted, rejected, badHandshakes *prometheus.Desc
 }
 
@@ -46,6 +48,7 @@ func newCollector(version string, s Sources) *collector {
 		build:         desc("build_info", "Which version this is; always 1.", "version"),
 		inFlight:      desc("backend_in_flight", "Requests that a backend is serving, streams included.", "pool", "backend"),
 		notAfter:      desc("tls_certificate_not_after_timestamp_seconds", "When a certificate ends.", "file"),
+		streams:       desc("streams_open", "Streams that are open: WebSockets, other upgraded connections, server-sent events.", "kind"),
 		connections:   desc("listener_connections", "Open connections.", "listener"),
 		accepted:      desc("listener_connections_accepted_total", "Connections accepted.", "listener"),
 		rejected:      desc("listener_connections_rejected_total", "Connections closed at once because of a limit.", "listener"),
@@ -55,7 +58,7 @@ func newCollector(version string, s Sources) *collector {
 
 // Describe sends what Collect may send.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.inFlight, c.notAfter, c.connections, c.accepted, c.rejected, c.badHandshakes} {
+	for _, d := range []*prometheus.Desc{c.build, c.inFlight, c.notAfter, c.streams, c.connections, c.accepted, c.rejected, c.badHandshakes} {
 		ch <- d
 	}
 }
@@ -71,6 +74,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			for _, b := range p.Backends() {
 				gauge(c.inFlight, float64(b.InFlight()), p.Name(), b.ID)
 			}
+		}
+	}
+	if c.Streams != nil {
+		for kind, n := range c.Streams() {
+			gauge(c.streams, float64(n), kind)
 		}
 	}
 	if c.Certificates != nil {

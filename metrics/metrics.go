@@ -22,6 +22,7 @@ type Metrics struct {
 
 	requests, backendRequests, affinity, affinityKey, moved *prometheus.CounterVec
 	duration, overhead                                      *prometheus.HistogramVec
+	retries                                                 prometheus.Counter
 	reloadOK, reloadTime                                    prometheus.Gauge
 
 	// mu guards the making and dropping of series, so that a handle in a table never belongs to a series that is gone.
@@ -47,6 +48,7 @@ func New(version string, s Sources) *Metrics {
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60),
 		overhead: histogram("http_overhead_seconds", "Time from a request's first byte to its response's, without the wait for the backend.",
 			.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1),
+		retries:    counter("retries_total", "Further backends asked, by what had become of the one before.", "reason").WithLabelValues("connect"),
 		reloadOK:   gauge("config_last_reload_successful", "Whether the last configuration that was read is in force."),
 		reloadTime: gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read."),
 	}
@@ -60,7 +62,7 @@ func New(version string, s Sources) *Metrics {
 
 // own lists the metrics that are written to, and not read at scrape.
 func (m *Metrics) own() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.backendRequests, m.affinity, m.affinityKey, m.moved, m.duration, m.overhead, m.reloadOK, m.reloadTime}
+	return []prometheus.Collector{m.requests, m.backendRequests, m.affinity, m.affinityKey, m.moved, m.retries, m.duration, m.overhead, m.reloadOK, m.reloadTime}
 }
 
 const namespace = "usher"

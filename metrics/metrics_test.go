@@ -39,6 +39,8 @@ func bound(state affinity.State, change affinity.Change) func(*proxy.Exchange) {
 	return func(x *proxy.Exchange) { x.HasAffinity, x.Bound, x.Change = true, state, change }
 }
 
+func retried(x *proxy.Exchange) { x.Attempts = 3 }
+
 func byPrevious(x *proxy.Exchange) { x.ByPrevious = true }
 
 // unrouted makes an exchange one that was refused before it had a route.
@@ -69,6 +71,7 @@ func sources(pools ...*balancer.Pool) Sources {
 			return []Listener{{Name: "main", Open: 3, Accepted: 7, Rejected: 2, HandshakeFailures: 1}}
 		},
 		Certificates: func() map[string]time.Time { return map[string]time.Time{"a.pem": epoch} },
+		Streams:      func() map[string]int64 { return map[string]int64{"websocket": 4} },
 	}
 }
 
@@ -102,7 +105,7 @@ func everything(t *testing.T) *Metrics {
 	for _, x := range []*proxy.Exchange{
 		exchange(), exchange(unrouted), exchange(cut),
 		exchange(bound(affinity.Valid, affinity.Unchanged)),
-		exchange(bound(affinity.Valid, affinity.Moved), byPrevious),
+		exchange(bound(affinity.Valid, affinity.Moved), byPrevious, retried),
 		exchange(bound(affinity.Gone, affinity.Moved)),
 		exchange(bound(affinity.Invalid, affinity.Inserted)),
 		exchange(bound(affinity.Expired, affinity.Inserted)),

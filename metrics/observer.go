@@ -49,6 +49,9 @@ func (m *Metrics) Observe(x *proxy.Exchange) {
 	if x.Backend != "" {
 		m.backends.find(backendKey{x.Pool, x.Backend}, &m.mu).Inc()
 	}
+	if x.Retried() > 0 {
+		m.retries.Add(float64(x.Retried()))
+	}
 	if x.HasAffinity {
 		m.bindings.find(bindingKey{x.Pool, x.Bound, x.Change, x.ByPrevious}, &m.mu).count()
 	}

@@ -127,6 +127,9 @@ type Response struct {
 	Header field.Section
 }
 
+// Retried is how many further backends were asked because the one before could not be connected to.
+func (x *Exchange) Retried() int { return max(0, x.Attempts-1) }
+
 // Reset makes x ready for another exchange and keeps its memory.
 func (x *Exchange) Reset() {
 	request, response := x.Request.Header, x.Response.Header

@@ -71,10 +71,13 @@ func namedBy(names []string, name string) bool {
 	return false
 }
 
-// KeepTrailer reports whether a field of a trailer section may be passed on. Valid until the exchange is Reset, after HeadOut too.
-func (x *Exchange) KeepTrailer(name string) bool {
-	return field.IsToken(name) && !trailerForbidden.Has(name) && !x.strip.Has(name) && !isHopByHop(name) &&
-		!strings.HasPrefix(field.Fold(name), "x-forwarded-") && !internalNames.Has(name)
+// TrailerFilter returns what tells whether a field of a trailer section may be passed on. It outlives the exchange.
+func (x *Exchange) TrailerFilter() func(name string) bool {
+	strip := x.strip
+	return func(name string) bool {
+		return field.IsToken(name) && !trailerForbidden.Has(name) && !strip.Has(name) && !isHopByHop(name) &&
+			!strings.HasPrefix(field.Fold(name), "x-forwarded-") && !internalNames.Has(name)
+	}
 }
 
 // prepare turns the request's header section into the backend's: what is not the client's to say goes first, then hop-by-hop fields, and

@@ -17,7 +17,7 @@ var errStopping = errors.New("the server is stopping")
 
 // Reload reads the configuration anew and puts it in force: load, build, swap, retire. An error means that nothing has changed; for an
 // invalid file it is its report's.
-func (s *Server) Reload(context.Context) (admin.ReloadResult, error) {
+func (s *Server) Reload() (admin.ReloadResult, error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	result, err := s.reload()
@@ -30,6 +30,9 @@ func (s *Server) Reload(context.Context) (admin.ReloadResult, error) {
 	}
 	s.refused.Store(nil)
 	s.metrics.Reloaded(time.Now())
+	for _, w := range result.Warnings {
+		s.log.Warn("configuration: "+w.Message, "file", w.File, "line", w.Line, "hint", w.Hint)
+	}
 	s.log.Info("reloaded", "changes", len(result.Changed), "restart", result.Restart)
 	return result, nil
 }
@@ -112,26 +115,26 @@ func (s *Server) watch(ctx context.Context) {
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	last := s.loaded
+	last := s.opts.Read
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		now := fingerprint(s.opts.File)
+		now := Fingerprint(s.opts.File)
 		if now == ([32]byte{}) { // an editor may be at work
 			continue
 		}
 		if now != last && (s.opts.Watch || s.world.Load().cfg.Reload.Watch) {
-			s.Reload(ctx)
+			s.Reload()
 		}
 		last = now
 	}
 }
 
-// fingerprint is a hash of a file, or zero when it cannot be read.
-func fingerprint(file string) [32]byte {
+// Fingerprint is a hash of a file's content, or zero when it cannot be read.
+func Fingerprint(file string) [32]byte {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return [32]byte{}

@@ -22,10 +22,11 @@ import (
 
 // Options is what a server needs to know that is in no file.
 type Options struct {
-	// Load reads the configuration anew. It is called by New and by each reload.
+	// Load reads the configuration anew, for a reload.
 	Load func() (*config.Config, *config.Report)
-	// File is the file that Load reads, for watching it; empty if there is none.
+	// File is the file that Load reads, for watching it; empty if there is none. Read is its Fingerprint when cfg was read.
 	File string
+	Read [32]byte
 	// Watch reads the file again when it changes, whatever the file says.
 	Watch bool
 	// Version is shown in status and metrics.
@@ -40,7 +41,6 @@ type Server struct {
 	opts    Options
 	log     *slog.Logger
 	started time.Time
-	loaded  [32]byte // fingerprint of the file that New read
 	handler *proxy.Handler
 	plane   *std.Plane
 	access  *accesslog.Log
@@ -62,15 +62,9 @@ type Server struct {
 	refused   atomic.Pointer[string] // why the last reload was refused; nil: it was not
 }
 
-// New builds a server from the configuration that o.Load returns. It opens no address and starts no goroutine. An invalid configuration is
-// returned as its report's error.
-func New(o Options) (*Server, error) {
-	before := fingerprint(o.File)
-	cfg, report := o.Load()
-	if err := report.Err(); err != nil {
-		return nil, err
-	}
-	s := &Server{opts: o, log: o.Log, started: time.Now(), loaded: before}
+// New builds a server that begins with cfg. It opens no address and starts no goroutine.
+func New(o Options, cfg *config.Config) (*Server, error) {
+	s := &Server{opts: o, log: o.Log, started: time.Now()}
 	s.world.Store(&world{cfg: cfg, loaded: s.started})
 	s.setState("starting")
 	snapshot, err := build(cfg, nil, &s.secrets)

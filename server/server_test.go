@@ -47,10 +47,15 @@ func runIn(t *testing.T, dir, text string) *running {
 	t.Helper()
 	r := &running{t: t, file: filepath.Join(dir, "usher.yaml"), done: make(chan error, 1)}
 	r.write(text)
+	read := Fingerprint(r.file)
+	cfg, report := config.Load(r.file)
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
 	s, err := New(Options{
-		Load: func() (*config.Config, *config.Report) { return config.Load(r.file) }, File: r.file, Version: "test",
+		Load: func() (*config.Config, *config.Report) { return config.Load(r.file) }, File: r.file, Read: read, Version: "test",
 		Log: slog.New(slog.DiscardHandler), Level: new(slog.LevelVar),
-	})
+	}, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +124,7 @@ func TestAReloadPutsTheNewFileInForce(t *testing.T) {
 	}
 	address := r.Addresses()["main"]
 	r.write(fmt.Sprintf(oneRoute, "main", "two"))
-	result, err := r.Reload(t.Context())
+	result, err := r.Reload()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +140,7 @@ func TestABadFileChangesNothingAndSaysWhy(t *testing.T) {
 	r := run(t, fmt.Sprintf(oneRoute, "main", "one"))
 	for _, text := range []string{"listeners: [", "routs: []\n", "listeners: {main: {address: 127.0.0.1:0}}\nroutes: [{pool: nowhere}]\n"} {
 		r.write(text)
-		_, err := r.Reload(t.Context())
+		_, err := r.Reload()
 		var refused *admin.Refused
 		if !errors.As(err, &refused) || len(refused.Diagnostics) == 0 {
 			t.Errorf("%q: got %v, want diagnostics", text, err)
@@ -148,7 +153,7 @@ func TestABadFileChangesNothingAndSaysWhy(t *testing.T) {
 		}
 	}
 	r.write(fmt.Sprintf(oneRoute, "main", "one"))
-	if _, err := r.Reload(t.Context()); err != nil || r.Status().ReloadError != "" {
+	if _, err := r.Reload(); err != nil || r.Status().ReloadError != "" {
 		t.Errorf("mended: got %v, status %+v", err, r.Status())
 	}
 }
@@ -159,7 +164,7 @@ func TestAnAddressThatIsTakenRefusesTheReloadAndOpensNothing(t *testing.T) {
 	r := run(t, fmt.Sprintf(oneRoute, "main", "one"))
 	r.write(fmt.Sprintf("listeners: {main: {address: 127.0.0.1:0}, a: {address: 127.0.0.1:0}, z: {address: %q}}\nroutes: [{respond: {status: 200}}]\n",
 		taken.Listener.Addr().String()))
-	if _, err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), `"z"`) {
+	if _, err := r.Reload(); err == nil || !strings.Contains(err.Error(), `"z"`) {
 		t.Errorf("got %v, want an error that names the listener", err)
 	}
 	if got := slices.Collect(maps.Keys(r.Addresses())); len(got) != 1 {
@@ -170,7 +175,7 @@ func TestAnAddressThatIsTakenRefusesTheReloadAndOpensNothing(t *testing.T) {
 func TestListenersComeAndGoWithReloads(t *testing.T) {
 	r := run(t, fmt.Sprintf(oneRoute, "main", "one"))
 	r.write("listeners: {main: {address: 127.0.0.1:0}, second: {address: 127.0.0.1:0}}\nroutes: [{respond: {status: 200, body: both}}]\n")
-	if _, err := r.Reload(t.Context()); err != nil {
+	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	gone := r.Addresses()["second"]
@@ -178,7 +183,7 @@ func TestListenersComeAndGoWithReloads(t *testing.T) {
 		t.Errorf("the new listener: got %s", got)
 	}
 	r.write(fmt.Sprintf(oneRoute, "main", "one"))
-	if _, err := r.Reload(t.Context()); err != nil {
+	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	for { // it takes what its backlog holds before it closes
@@ -201,7 +206,7 @@ func TestAListenerKeepsItsSocketWhenItIsRenamed(t *testing.T) {
 	file := "listeners: {%s: {address: %q}}\nroutes: [{match: {listener: %s}, respond: {status: 200, body: %s}}]\n"
 	r := run(t, fmt.Sprintf(file, "old", address, "old", "one"))
 	r.write(fmt.Sprintf(file, "new", address, "new", "two"))
-	if _, err := r.Reload(t.Context()); err != nil {
+	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.get("new", "/"); got != "200 two" {
@@ -222,7 +227,7 @@ func TestCountsAndBindingsSurviveAReload(t *testing.T) {
 	go func() { answer <- r.get("main", "/") }()
 	<-held
 	r.write(fmt.Sprintf(file, slow.URL, 7))
-	if _, err := r.Reload(t.Context()); err != nil {
+	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	if b := r.Pools()[0].Backends[0]; b.InFlight != 1 || b.Weight != 7 {
@@ -237,7 +242,7 @@ func TestCountsAndBindingsSurviveAReload(t *testing.T) {
 func TestWhatNeedsARestartIsNamed(t *testing.T) {
 	r := run(t, fmt.Sprintf(oneRoute, "main", "one"))
 	r.write("listeners: {main: {address: 127.0.0.1:0, timeouts: {idle: 7s}, limits: {header_count: 50}}}\nroutes: [{name: all, respond: {status: 200, body: one}}]\n")
-	result, err := r.Reload(t.Context())
+	result, err := r.Reload()
 	if err != nil || len(result.Changed) != 2 || !slices.Equal(result.Restart, []string{"listeners.main.timeouts.idle"}) {
 		t.Errorf("got %+v, %v; want two changes, and listeners.main.timeouts.idle for the next start", result, err)
 	}
@@ -278,7 +283,7 @@ func TestAStopFailsReadinessFirstAndRefusesReloads(t *testing.T) {
 		t.Errorf("reason: got %q, want stopping", got)
 	}
 	for {
-		if _, err := r.Reload(t.Context()); errors.Is(err, errStopping) {
+		if _, err := r.Reload(); errors.Is(err, errStopping) {
 			break
 		}
 	}
@@ -311,7 +316,7 @@ func TestStreamsLetGoOfTheirSnapshot(t *testing.T) {
 		t.Fatal("the route has no series")
 	}
 	r.write(fmt.Sprintf(file, "new-route", stream.URL))
-	if _, err := r.Reload(t.Context()); err != nil {
+	if _, err := r.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	// What only the old configuration has used is dropped when nothing holds it any more; the stream is still open.

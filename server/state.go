@@ -98,6 +98,7 @@ func (s *Server) sources() metrics.Sources {
 		Pools:        func() []*balancer.Pool { return balancers(s.handler.Snapshot()) },
 		Listeners:    s.listenerCounts,
 		Certificates: s.certificateEnds,
+		Streams:      func() map[string]int64 { return s.plane.Streams() },
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -22,7 +21,7 @@ backends:
   - {url: %s, id: C}
 policy: sticky-cookie
 admin: {listen: 127.0.0.1:0}
-logging: {access: {enabled: false}}
+logging: {level: warn, access: {enabled: false}}
 data_dir: %s
 shutdown: {grace: 2s}
 `
@@ -35,7 +34,7 @@ func newDemo(g *globals) *cobra.Command {
 			if port < 0 || port > 65535 {
 				return usageError("port %d is out of range", port)
 			}
-			return runDemo(cmd.Context(), port, cmd.InOrStdin(), cmd.OutOrStdout())
+			return runDemo(cmd.Context(), g, port, cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
 	c.Flags().IntVar(&port, "port", 8080, "port of the proxy")
@@ -43,7 +42,7 @@ func newDemo(g *globals) *cobra.Command {
 }
 
 // runDemo serves until a signal or q.
-func runDemo(ctx context.Context, port int, in io.Reader, out io.Writer) error {
+func runDemo(ctx context.Context, g *globals, port int, in io.Reader, out io.Writer) error {
 	var backends []*demo.Backend
 	for _, b := range [][2]string{{"A", "#1d4e89"}, {"B", "#7d3c98"}, {"C", "#1e6f50"}} {
 		started, err := demo.Start(b[0], b[1])
@@ -59,11 +58,16 @@ func runDemo(ctx context.Context, port int, in io.Reader, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	text := fmt.Sprintf(demoConfig, port, backends[0].Address(), backends[1].Address(), backends[2].Address(), dir)
-	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := server.New(server.Options{
-		Load:    func() (*config.Config, *config.Report) { return config.Parse("demo", []byte(text)) },
-		Version: version, Log: log,
-	})
+	load := func() (*config.Config, *config.Report) { return config.Parse("demo", []byte(text)) }
+	cfg, report := load()
+	if err := report.Err(); err != nil {
+		return err
+	}
+	log, level, err := newLogger(os.Stderr, g, cfg.Logging)
+	if err != nil {
+		return err
+	}
+	s, err := server.New(server.Options{Load: load, Version: version, Log: log, Level: level}, cfg)
 	if err != nil {
 		return err
 	}

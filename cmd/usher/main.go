@@ -78,7 +78,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "usher",
 		Short: "Session-aware reverse proxy and load balancer",
-		Long: `Usher sends traffic to backends by round-robin, least-conn, hash or sticky-cookie policies.
+		Long: `Usher sends traffic to backends by round-robin, least-conn, random, p2c, hash or sticky-cookie policies.
 
 Nothing installed yet? Try: usher demo
 No file? Try:               usher run --listen :8080 --to :3001 --to :3002 --policy sticky-cookie`,
@@ -95,6 +95,15 @@ No file? Try:               usher run --listen :8080 --to :3001 --to :3002 --pol
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	root.AddCommand(newDemo(&g), newRun(&g), newValidate(&g), newConfig(&g), newReload(&g), newStatus(&g), newBackends(&g),
 		newHealthcheck(&g), newVersion())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args = noArgs
+			c.RunE = func(*cobra.Command, []string) error {
+				return usageError("completion needs a shell: bash, zsh, fish or powershell")
+			}
+		}
+	}
 	return root
 }
 

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"errors"
-	"os"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -10,31 +10,29 @@ import (
 )
 
 func newReload(g *globals) *cobra.Command {
-	var output string
-	c := &cobra.Command{
-		Use: "reload", Short: "Have the running Usher read its file again: prints what changed, or why it was refused", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := g.client()
-			if err != nil {
-				return err
-			}
-			result, err := client.Reload(cmd.Context())
-			if err != nil {
-				return refused(err)
-			}
-			return printResult(cmd.OutOrStdout(), output, result, "reloaded; nothing has changed")
-		},
-	}
-	outputFlag(c, &output)
-	return c
+	return asking(g, &cobra.Command{Use: "reload", Short: "Have the running Usher read its file again: prints what changed, or why it was refused"},
+		(*admin.Client).Reload, func(out io.Writer, r admin.ReloadResult) error {
+			return printChanges(out, r, "reloaded; nothing has changed")
+		})
 }
 
-// refused prints the diagnostics of a configuration that was refused and returns the exit code for it; other errors pass.
-func refused(err error) error {
-	var r *admin.Refused
-	if !errors.As(err, &r) {
-		return err
+func newConfigDiff(g *globals) *cobra.Command {
+	return asking(g, &cobra.Command{Use: "diff", Short: "Show what a reload of the running Usher would change"},
+		(*admin.Client).Diff, func(out io.Writer, r admin.ReloadResult) error { return printChanges(out, r, "nothing would change") })
+}
+
+func printChanges(out io.Writer, r admin.ReloadResult, nothing string) error {
+	if len(r.Changed) == 0 {
+		fmt.Fprintln(out, nothing)
 	}
-	os.Stderr.WriteString(r.Text)
-	return &exitError{exitInvalid, errors.New("invalid configuration; the one before stays in force")}
+	for _, c := range r.Changed {
+		fmt.Fprintf(out, "%s: %q -> %q\n", c.Path, c.Old, c.New)
+	}
+	for _, path := range r.Restart {
+		fmt.Fprintf(out, "%s takes effect with the next start\n", path)
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(out, "warning: %s (%s:%d)\n", w.Message, w.File, w.Line)
+	}
+	return nil
 }

@@ -57,15 +57,17 @@ func (f runFlags) loader(g *globals) (load func() (*config.Config, *config.Repor
 
 func run(ctx context.Context, g *globals, f runFlags) error {
 	load, file := f.loader(g)
-	first, report := load()
+	read := server.Fingerprint(file)
+	cfg, report := load()
 	if report.HasErrors() {
 		return invalid(g, report)
 	}
-	log, level, err := newLogger(os.Stderr, g, first.Logging)
+	os.Stderr.WriteString(report.Text(g.color(os.Stderr))) // warnings
+	log, level, err := newLogger(os.Stderr, g, cfg.Logging)
 	if err != nil {
 		return err
 	}
-	s, err := server.New(server.Options{Load: load, File: file, Watch: f.watch, Version: version, Log: log, Level: level})
+	s, err := server.New(server.Options{Load: load, File: file, Read: read, Watch: f.watch, Version: version, Log: log, Level: level}, cfg)
 	if err != nil {
 		return err
 	}

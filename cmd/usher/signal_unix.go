@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,5 +22,5 @@ func onSignal(s *server.Server, sig os.Signal) {
 		s.ReopenLogs()
 		return
 	}
-	s.Reload(context.Background())
+	s.Reload()
 }

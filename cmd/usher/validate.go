@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -19,16 +21,20 @@ func newValidate(g *globals) *cobra.Command {
 		Use: "validate", Short: "Check the configuration file: every problem at once, each with its place and the way out", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, report := config.Load(g.file)
+			code := 0
+			switch {
+			case report.HasErrors() || strict && len(report.Problems) > 0:
+				code = exitInvalid
+			case online:
+				if down := unreachable(g.file, cfg); len(down) > 0 {
+					report.Problems, code = append(report.Problems, down...), exitCheck
+				}
+			}
 			if err := printReport(cmd, g, report, format); err != nil {
 				return err
 			}
-			if report.HasErrors() || strict && len(report.Problems) > 0 {
-				return &exitError{code: exitInvalid}
-			}
-			if online {
-				if err := dialBackends(cfg); err != nil {
-					return &exitError{exitCheck, err}
-				}
+			if code != 0 {
+				return &exitError{code: code}
 			}
 			if format == "text" {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is valid\n", g.file)
@@ -57,28 +63,27 @@ func printReport(cmd *cobra.Command, g *globals, report *config.Report, format s
 	return nil
 }
 
-// dialBackends connects to every backend once and reports those that cannot be reached.
-func dialBackends(cfg *config.Config) error {
+// unreachable connects to every backend once and returns a problem for each that does not answer, in the order of the pools' names.
+func unreachable(file string, cfg *config.Config) (problems []config.Diagnostic) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	down := 0
 	for name, pool := range cfg.Pools {
-		for _, b := range pool.Backends {
+		for i, b := range pool.Backends {
 			wg.Go(func() {
 				if err := dial(b, pool); err != nil {
 					mu.Lock()
 					defer mu.Unlock()
-					down++
-					fmt.Fprintf(os.Stderr, "pool %s: backend %s: %v\n", name, b.URL, err)
+					problems = append(problems, config.Diagnostic{
+						Severity: config.Error, File: file, Path: fmt.Sprintf("pools.%s.backends[%d]", name, i),
+						Message: fmt.Sprintf("the backend %s cannot be reached: %v", b.URL, err), Hint: "start it, or mend its address",
+					})
 				}
 			})
 		}
 	}
 	wg.Wait()
-	if down > 0 {
-		return fmt.Errorf("%d backends cannot be reached", down)
-	}
-	return nil
+	slices.SortFunc(problems, func(a, b config.Diagnostic) int { return cmp.Compare(a.Path, b.Path) })
+	return problems
 }
 
 func dial(b balancer.BackendConfig, pool *config.Pool) error {

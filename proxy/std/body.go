@@ -17,8 +17,9 @@ import (
 // net/http's Transport reads it on a goroutine of its own, which may outlive the round trip: it shares nothing with the exchange but what
 // is atomic.
 type requestBody struct {
-	body    io.Reader
-	in, out http.Header // trailers: the client's, and the backend's
+	r       *http.Request // the client's
+	out     http.Header   // the backend's trailers
+	keep    func(name string) bool
 	conn    *http.ResponseController
 	limit   int64
 	minRate int64
@@ -37,24 +38,19 @@ type requestBody struct {
 const rateGrace = 10 * time.Second
 
 func newRequestBody(f *flight, watch *watchdog) *requestBody {
-	return &requestBody{
-		body: f.r.Body, in: f.r.Trailer, out: f.expectedTrailers(), conn: http.NewResponseController(f.w),
+	b := &requestBody{
+		r: f.r, keep: f.TrailerFilter(), conn: http.NewResponseController(f.w),
 		limit: f.Limits.Body, minRate: f.Limits.MinRate, watch: watch,
 	}
-}
-
-// expectedTrailers returns the trailer section that the backend is told to expect: the names that the client announced and may send.
-func (f *flight) expectedTrailers() http.Header {
-	var out http.Header
-	for name := range f.r.Trailer {
-		if f.KeepTrailer(name) {
-			if out == nil {
-				out = http.Header{}
+	if f.Request.ContentLength < 0 {
+		b.out = http.Header{} // those announced, whose values come at the end; others may join them
+		for name := range f.r.Trailer {
+			if b.keep(name) {
+				b.out[name] = nil
 			}
-			out[name] = nil
 		}
 	}
-	return out
+	return b
 }
 
 // Read reads from the client.
@@ -71,7 +67,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		earned := time.Duration(float64(b.read.Load()) / float64(b.minRate) * float64(time.Second))
 		b.conn.SetReadDeadline(began.Add(max(0, rateGrace+earned-b.waited)))
 	}
-	n, err := b.body.Read(p)
+	n, err := b.r.Body.Read(p)
 	b.waited += time.Since(began)
 	if total := b.read.Add(int64(n)); b.limit > 0 && total > b.limit {
 		return 0, b.fail(proxy.ErrBodyTooLarge)
@@ -86,14 +82,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, b.fail(blame(err))
 }
 
-// end notes that the body is complete and fills in the trailers: those announced, as net/http writes no others.
+// end notes that the body is complete and fills in the trailers. Over HTTP/2 net/http sends only those that were announced.
 func (b *requestBody) end() {
 	b.watch.pause()
 	if b.minRate > 0 {
 		b.conn.SetReadDeadline(time.Time{})
 	}
-	for name := range b.out {
-		b.out[name] = b.in[name]
+	for name, values := range b.r.Trailer {
+		if b.out != nil && b.keep(name) {
+			b.out[name] = values
+		}
 	}
 	b.ended.Store(true)
 }

@@ -34,6 +34,7 @@ type Plane struct {
 	log        *slog.Logger
 	transports transports
 	flights    sync.Pool
+	streams    streams
 }
 
 // New returns a plane that serves with h. It starts nothing. log gets what net/http has to say of connections, at debug level.

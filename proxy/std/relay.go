@@ -22,6 +22,7 @@ func (f *flight) relay(resp *http.Response) error {
 	if err := f.Answered(); err != nil {
 		return err
 	}
+	defer f.service.plane.streams.begun(f)()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return f.tunnel(resp)
 	}
@@ -89,9 +90,9 @@ func (f *flight) announceTrailers(resp *http.Response) map[string]bool {
 	if len(resp.Trailer) == 0 {
 		return nil
 	}
-	announced := map[string]bool{}
+	keep, announced := f.TrailerFilter(), map[string]bool{}
 	for name := range resp.Trailer {
-		if f.KeepTrailer(name) {
+		if keep(name) {
 			announced[name] = true
 			f.w.Header().Add("Trailer", name)
 		}
@@ -105,9 +106,9 @@ func (f *flight) writeTrailers(resp *http.Response, announced map[string]bool) {
 		return
 	}
 	http.NewResponseController(f.w).Flush() // trailers need a chunked body, though it be empty
-	h := f.w.Header()
+	h, keep := f.w.Header(), f.TrailerFilter()
 	for name, values := range resp.Trailer {
-		if !f.KeepTrailer(name) {
+		if !keep(name) {
 			continue
 		}
 		if !announced[name] {
