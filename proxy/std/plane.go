@@ -1,5 +1,6 @@
 // Package std is the net/http plane: net/http's server in front and its Transport behind. It speaks HTTP/1.1 and HTTP/2, with and without
-// TLS, on every platform. It is the only package beside the admin API that knows net/http's request types.
+// TLS, on every platform. It is the only package that knows net/http's request types, beside those whose trade is a handler: admin, metrics,
+// demo.
 package std
 
 import (
