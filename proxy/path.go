@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strings"
 )
 
@@ -175,7 +176,7 @@ func normalize(path string) string {
 		switch segment {
 		case "", ".":
 		case "..":
-			out = out[:max(0, strings.LastIndexByte(string(out), '/'))]
+			out = out[:max(0, bytes.LastIndexByte(out, '/'))]
 		default:
 			out = append(append(out, '/'), segment...)
 		}
