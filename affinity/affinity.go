@@ -64,20 +64,26 @@ func newKey(s, pool string, backends []string) key {
 func (b *Binder) CookieName() string { return b.cfg.Cookie.Name }
 
 // tries is how many cookies of the name are looked at: browsers send several when paths or domains overlap.
-const tries = 4
+const tries = 8
 
-// Open reads what the client sent: the raw values of the cookies of the binder's name, in wire order. The first that Usher has sealed for
-// this pool counts. A cookie that somebody else made is no error: its client is a new one.
+// Open reads what the client sent: the raw values of the cookies of the binder's name, in wire order. Of those that Usher has sealed for this
+// pool the first that is valid counts, else the first whose backend is gone, else the first that has expired. A cookie that somebody else
+// made is no error: its client is a new one.
 func (b *Binder) Open(values []string, now time.Time) Binding {
 	if len(values) == 0 {
 		return Binding{}
 	}
+	best := Binding{State: Invalid}
 	for _, v := range values[:min(len(values), tries)] {
-		if bound, ok := b.open(v, now); ok {
+		bound, ok := b.open(v, now)
+		switch {
+		case ok && bound.State == Valid:
 			return bound
+		case ok && (best.State == Invalid || best.State == Expired && bound.State == Gone):
+			best = bound
 		}
 	}
-	return Binding{State: Invalid}
+	return best
 }
 
 func (b *Binder) open(value string, now time.Time) (Binding, bool) {

@@ -240,8 +240,17 @@ func TestTheFirstCookieThatOpensCounts(t *testing.T) {
 	if got := b.Open([]string{"junk", "", x, y}, start); got.Backend != "a" {
 		t.Errorf("got %q, want a", got.Backend)
 	}
-	if got := b.Open([]string{"1", "2", "3", "4", x}, start); got.State != Invalid {
-		t.Errorf("the fifth cookie: got %v, want invalid", got.State)
+	if got := b.Open([]string{"1", "2", "3", "4", "5", "6", "7", "8", x}, start); got.State != Invalid {
+		t.Errorf("the ninth cookie: got %v, want invalid", got.State)
+	}
+	gone := sealed(t, binder(t, config(nil), "web", []string{"old"}, secretA), "old", start)
+	if got := b.Open([]string{gone, y}, start); got.Backend != "b" {
+		t.Errorf("a stale cookie before a valid one: got %+v, want b", got)
+	}
+	ending := binder(t, config(func(c *Config) { c.Lifetime = conf.Duration(time.Minute) }), "web", []string{"a"}, secretA)
+	late := start.Add(time.Hour)
+	if got := ending.Open([]string{x, sealed(t, binder(t, config(nil), "web", []string{"old"}, secretA), "old", late)}, late); got.State != Gone {
+		t.Errorf("an expired cookie before one whose backend is gone: got %v, want gone", got.State)
 	}
 }
 

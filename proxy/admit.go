@@ -14,7 +14,8 @@ func (x *Exchange) admit() error {
 	if l == nil {
 		return errNoListener
 	}
-	x.listener, x.Listener, x.strip = l, l.Name, l.strip
+	x.listener, x.Listener = l, l.Name
+	x.strip, x.owned, x.underscores = l.strip, l.owned, l.KeepUnderscores
 	x.Limits.Body, x.Limits.MinRate = l.Body, l.MinRate
 	r := &x.Request
 	switch {

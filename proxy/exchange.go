@@ -80,7 +80,9 @@ type Exchange struct {
 	tried    balancer.Set
 	cookies  [4]string
 	headOut  bool
-	strip    field.Names
+	// of the listener, for trailers, which may come when the snapshot is gone
+	strip, owned field.Names
+	underscores  bool
 }
 
 // Limits bounds one exchange. Zero means no bound.

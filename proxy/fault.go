@@ -19,6 +19,8 @@ var (
 	ErrBodyTooLarge = errors.New("request body too large")
 	// ErrSlowBody means that the request's body arrived more slowly than the listener allows.
 	ErrSlowBody = errors.New("request body too slow")
+	// ErrTarget means that the plane cannot send the request's target as it came.
+	ErrTarget = errors.New("target cannot be sent as it came")
 	// ErrClientBody means that the request's body could not be read: malformed or cut short.
 	ErrClientBody = errors.New("request body malformed")
 
@@ -62,6 +64,7 @@ var faults = []fault{
 	{err: errBadEscape, status: 400, text: "Bad Request"},
 	{err: errNUL, status: 400, text: "Bad Request"},
 	{err: errAmbiguous, status: 400, text: "Bad Request"},
+	{err: ErrTarget, status: 400, text: "Bad Request"},
 	{err: ErrClientBody, status: 400, text: "Bad Request"},
 	{err: errNoRoute, status: 404, text: "Not Found"},
 	{err: errConnect, status: 405, text: "Method Not Allowed"},

@@ -13,7 +13,7 @@ func TestEveryFailureHasItsStatus(t *testing.T) {
 		retry  bool // the answer says when to come again
 	}{
 		ErrUnsent: {502, false}, ErrTimeout: {504, false}, ErrAnswer: {502, false}, ErrClientGone: {499, false},
-		ErrBodyTooLarge: {413, false}, ErrSlowBody: {408, false}, ErrClientBody: {400, false},
+		ErrBodyTooLarge: {413, false}, ErrSlowBody: {408, false}, ErrClientBody: {400, false}, ErrTarget: {400, false},
 		errBadRequest: {400, false}, errBadEscape: {400, false}, errNUL: {400, false}, errAmbiguous: {400, false}, errHeaderSize: {431, false},
 		errConnect: {405, false}, errNoListener: {503, true}, errNoRoute: {404, false}, errNoBackend: {503, true}, errBoundGone: {503, true},
 		io.EOF: {500, false},
@@ -25,8 +25,8 @@ func TestEveryFailureHasItsStatus(t *testing.T) {
 			}
 		}
 	}
-	if len(faults) != 17 {
-		t.Errorf("the table has %d rows, and this test knows 17", len(faults))
+	if len(faults) != 18 {
+		t.Errorf("the table has %d rows, and this test knows 18", len(faults))
 	}
 }
 

@@ -44,6 +44,12 @@ var trailerForbidden = field.NewNames(
 	"Retry-After", "Vary", "Warning", "Origin", "Referer",
 )
 
+// isForwarded reports whether a field is one of the family by which proxies speak of the client, whatever its rest.
+func isForwarded(name string) bool {
+	const family = "x-forwarded-"
+	return len(name) >= len(family) && field.Fold(name[:len(family)]) == family
+}
+
 func isHopByHop(name string) bool { return namedBy(hopByHop, name) }
 
 // nominated collects the names that the Connection lines declare hop-by-hop.
@@ -73,10 +79,10 @@ func namedBy(names []string, name string) bool {
 
 // TrailerFilter returns what tells whether a field of a trailer section may be passed on. It outlives the exchange.
 func (x *Exchange) TrailerFilter() func(name string) bool {
-	strip := x.strip
+	strip, owned, keep := x.strip, x.owned, x.underscores
 	return func(name string) bool {
-		return field.IsToken(name) && !trailerForbidden.Has(name) && !strip.Has(name) && !isHopByHop(name) &&
-			!strings.HasPrefix(field.Fold(name), "x-forwarded-") && !internalNames.Has(name)
+		return field.IsToken(name) && !trailerForbidden.Has(name) && !strip.Has(name) && !owned.Has(name) && !isHopByHop(name) &&
+			!isForwarded(name) && !internalNames.Has(name) && (keep || !strings.Contains(name, "_"))
 	}
 }
 
@@ -96,7 +102,7 @@ func (x *Exchange) prepare() {
 			return trusted && !strings.ContainsAny(line.Name, "_.")
 		case !l.KeepUnderscores && strings.Contains(line.Name, "_"):
 			return false
-		case !trusted && len(line.Name) > len("x-forwarded-") && field.Fold(line.Name[:len("x-forwarded-")]) == "x-forwarded-":
+		case !trusted && isForwarded(line.Name):
 			return false
 		case field.Equal(line.Name, "Host"): // Request.Host says the same
 			return false
@@ -144,7 +150,7 @@ func (x *Exchange) editRequest() {
 // wantedUpgrade returns the one protocol that the client asks to change to, if the route allows it (RFC 9110 7.8).
 func (x *Exchange) wantedUpgrade() string {
 	h := &x.Request.Header
-	if x.Request.Method != "GET" || x.Request.Proto != "HTTP/1.1" || !h.HasToken("Connection", "upgrade") {
+	if x.Request.Method != "GET" || x.Request.ContentLength != 0 || x.Request.Proto != "HTTP/1.1" || !h.HasToken("Connection", "upgrade") {
 		return ""
 	}
 	wanted := strings.ToLower(h.Get("Upgrade"))
@@ -231,7 +237,7 @@ func (x *Exchange) addForwarded() {
 	if !h.Has("X-Forwarded-Proto") {
 		h.Add("X-Forwarded-Proto", scheme)
 	}
-	if !h.Has("X-Forwarded-Host") {
+	if !h.Has("X-Forwarded-Host") && x.Request.Host != "" {
 		h.Add("X-Forwarded-Host", x.Request.Host)
 	}
 	if strings.Contains(peer, ":") {
@@ -254,11 +260,9 @@ func appendTo(h *field.Section, name, member string) {
 	h.Set(name, list+member)
 }
 
-// Informational makes the header section of a 1xx response fit for the client.
-func (x *Exchange) Informational(h *field.Section) { x.cleanResponse(h) }
-
-// cleanResponse removes what is not for the client: hop-by-hop fields and those between Usher and its backends.
-func (x *Exchange) cleanResponse(h *field.Section) {
+// CleanResponse removes what is not for the client from a response's header section: hop-by-hop fields and those between Usher and its
+// backends. The walk does so for final responses; a plane does it for those with a status of 1xx.
+func CleanResponse(h *field.Section) {
 	gone := nominated(h)
 	h.Keep(func(line *field.Line) bool {
 		return !isHopByHop(line.Name) && !internalNames.Has(line.Name) && !namedBy(gone, line.Name)
@@ -276,8 +280,12 @@ func (x *Exchange) editResponse() {
 }
 
 // makePrivate keeps a response that carries our cookie out of shared caches (RFC 9111 5.2.2): public and s-maxage go, private comes unless
-// no-store or private is there.
+// no-store or private is there. What speaks to shared caches alone goes (RFC 9213).
 func makePrivate(h *field.Section) {
+	h.Keep(func(l *field.Line) bool {
+		name := strings.ToLower(l.Name)
+		return !strings.HasSuffix(name, "-cache-control") && name != "surrogate-control"
+	})
 	var kept []string
 	restricted := false
 	for _, l := range h.Lines() {

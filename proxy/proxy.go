@@ -201,7 +201,7 @@ func (x *Exchange) Answered() error {
 		return Because(ErrAnswer, errors.New("upgrade to a protocol that was not asked for"))
 	}
 	h := &x.Response.Header
-	x.cleanResponse(h)
+	CleanResponse(h)
 	if status == 101 {
 		h.Add("Connection", "Upgrade")
 		h.Add("Upgrade", x.Upgrade)

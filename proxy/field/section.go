@@ -94,17 +94,39 @@ func (s *Section) HasToken(name, token string) bool {
 	return false
 }
 
-// Tokens yields the members of a comma-separated list (RFC 9110 5.6.1) without the white space around them; empty members are skipped.
+// Tokens yields the members of a comma-separated list (RFC 9110 5.6.1) without the white space around them; empty members are skipped. A
+// comma within a quoted string parts nothing (RFC 9110 5.6.4).
 func Tokens(list string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for list != "" {
-			var member string
-			member, list, _ = strings.Cut(list, ",")
-			if member = strings.Trim(member, " \t"); member != "" && !yield(member) {
+			n := memberEnd(list)
+			member := strings.Trim(list[:n], " \t")
+			list = list[min(n+1, len(list)):]
+			if member != "" && !yield(member) {
 				return
 			}
 		}
 	}
+}
+
+// memberEnd is the place of the first comma outside quotes, or the list's length.
+func memberEnd(list string) int {
+	quoted := false
+	for i := 0; i < len(list); i++ {
+		switch list[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			if quoted {
+				i++
+			}
+		case ',':
+			if !quoted {
+				return i
+			}
+		}
+	}
+	return len(list)
 }
 
 // Equal reports whether two names are the same but for the case of ASCII letters.

@@ -1,11 +1,15 @@
 package field
 
+import (
+	"net/netip"
+	"strings"
+)
+
 // classes holds, for each byte, which of the grammars below it belongs to.
 var classes = func() (t [256]uint8) {
 	for c := range 256 {
-		switch {
-		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9':
-			t[c] |= token
+		if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' {
+			t[c] |= token | host
 		}
 		if c == '\t' || c >= ' ' && c != 0x7f {
 			t[c] |= value
@@ -17,6 +21,9 @@ var classes = func() (t [256]uint8) {
 	for _, c := range "!#$%&'*+-.^_`|~" {
 		t[c] |= token
 	}
+	for _, c := range "-._~!$&'()*+;=" { // RFC 3986's reg-name but the comma
+		t[c] |= host
+	}
 	return t
 }()
 
@@ -24,6 +31,7 @@ const (
 	token uint8 = 1 << iota
 	value
 	target
+	host
 )
 
 func all(s string, class uint8) bool {
@@ -52,22 +60,44 @@ func IsValue(s string) bool {
 // allowed, as browsers of old and many scripts send them.
 func IsTarget(s string) bool { return s != "" && all(s, target) }
 
-// IsHost reports whether s may stand as a Host (RFC 9110 7.2): a name or address and an optional port. An empty one is allowed.
+// IsHost reports whether s may stand as a Host (RFC 9110 7.2, RFC 3986 3.2.2): a name, or an address in brackets, and an optional port. An
+// empty one is allowed. Escapes are not, and no label but the last may be empty: no name in use needs them, and each server reads them in
+// its own way.
 func IsHost(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || hostMark(c)) {
+	if s == "" {
+		return true
+	}
+	name, port := s, ""
+	if s[0] == '[' {
+		end := strings.IndexByte(s, ']')
+		if end < 0 {
+			return false
+		}
+		if a, err := netip.ParseAddr(s[1:end]); err != nil || !a.Is6() || a.Zone() != "" {
+			return false
+		}
+		name, port = "", s[end+1:]
+	} else if colon := strings.IndexByte(s, ':'); colon >= 0 {
+		name, port = s[:colon], s[colon:]
+		if name == "" {
+			return false
+		}
+	}
+	return isPort(port) && all(name, host) && !strings.HasPrefix(name, ".") && !strings.Contains(name, "..")
+}
+
+// isPort reports whether s is empty, or a colon and at most five digits.
+func isPort(s string) bool {
+	if s == "" {
+		return true
+	}
+	if s[0] != ':' || len(s) > 6 {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] < '0' || '9' < s[i] {
 			return false
 		}
 	}
 	return true
-}
-
-// hostMark reports whether c is one of the marks of RFC 3986 3.2.2's host and port; userinfo's @ is not.
-func hostMark(c byte) bool {
-	switch c {
-	case '-', '.', '_', '~', ':', '[', ']', '%', '!', '$', '&', '\'', '(', ')', '*', '+', ',', ';', '=':
-		return true
-	}
-	return false
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,24 +15,25 @@ import (
 // requestBody is the client's body on its way to a backend: bounded in size and in time, and the place where it is noticed that the client,
 // and not the backend, is at fault. There is one for each attempt.
 //
-// net/http's Transport reads it on a goroutine of its own, which may outlive the round trip: it shares nothing with the exchange but what
-// is atomic.
+// net/http's Transport reads it on a goroutine of its own, which may outlive the round trip, while net/http's server allows no read once
+// the handler has returned. leave is the barrier between the two.
 type requestBody struct {
-	r       *http.Request // the client's
-	out     http.Header   // the backend's trailers
-	keep    func(name string) bool
 	conn    *http.ResponseController
+	keep    func(name string) bool // of trailers
 	limit   int64
 	minRate int64
 	watch   *watchdog
-	waited  time.Duration // in Read: time in which the backend took nothing does not count
 
-	read    atomic.Int64
-	asked   atomic.Bool // Read was called
-	reading atomic.Bool
-	left    atomic.Bool
-	ended   atomic.Bool // read to its end
-	fault   atomic.Pointer[error]
+	mu     sync.Mutex    // held while the client is read from; guards what follows
+	r      *http.Request // the client's
+	out    http.Header   // the backend's trailers
+	waited time.Duration // in Read: time in which the backend took nothing does not count
+
+	read  atomic.Int64
+	asked atomic.Bool // Read was called
+	left  atomic.Bool // the exchange is no longer interested
+	ended atomic.Bool // read to its end
+	fault atomic.Pointer[error]
 }
 
 // rateGrace is how long a body may be slower than the minimum rate.
@@ -55,18 +57,15 @@ func newRequestBody(f *flight, watch *watchdog) *requestBody {
 
 // Read reads from the client.
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.asked.Store(true)
-	b.reading.Store(true)
-	defer b.reading.Store(false)
-	if b.left.Load() {
+	began := time.Now()
+	b.allow(began)
+	if b.left.Load() { // after the deadline was set: leave does the reverse
 		return 0, http.ErrBodyReadAfterClose
 	}
 	b.watch.kick()
-	began := time.Now()
-	if b.minRate > 0 {
-		earned := time.Duration(float64(b.read.Load()) / float64(b.minRate) * float64(time.Second))
-		b.conn.SetReadDeadline(began.Add(max(0, rateGrace+earned-b.waited)))
-	}
 	n, err := b.r.Body.Read(p)
 	b.waited += time.Since(began)
 	if total := b.read.Add(int64(n)); b.limit > 0 && total > b.limit {
@@ -79,7 +78,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.end()
 		return n, io.EOF
 	}
-	return n, b.fail(blame(err))
+	return n, b.fail(b.blame(err))
+}
+
+// allow gives the client the time that it has earned by what it has sent.
+func (b *requestBody) allow(now time.Time) {
+	if b.minRate <= 0 || b.left.Load() {
+		return
+	}
+	earned := time.Duration(float64(b.read.Load()) / float64(b.minRate) * float64(time.Second))
+	b.conn.SetReadDeadline(now.Add(max(0, rateGrace+earned-b.waited)))
 }
 
 // end notes that the body is complete and fills in the trailers. Over HTTP/2 net/http sends only those that were announced.
@@ -103,13 +111,13 @@ func (b *requestBody) fail(err error) error {
 }
 
 // blame says in which way the client is at fault.
-func blame(err error) error {
+func (b *requestBody) blame(err error) error {
 	var timeout net.Error
 	var reset *net.OpError
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return proxy.Because(proxy.ErrSlowBody, err)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &reset), errors.Is(err, http.ErrBodyReadAfterClose):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &reset), b.r.Context().Err() != nil:
 		return proxy.Because(proxy.ErrClientGone, err)
 	}
 	return proxy.Because(proxy.ErrClientBody, err)
@@ -118,22 +126,31 @@ func blame(err error) error {
 // Close leaves the client's body to net/http's server, which closes it when the exchange is over.
 func (b *requestBody) Close() error { return nil }
 
+// leave ends the exchange's interest in the body and returns when nobody reads from the client any more. A read that waits for the client is
+// woken.
+func (b *requestBody) leave() {
+	b.left.Store(true)
+	if !b.mu.TryLock() {
+		b.conn.SetReadDeadline(time.Unix(1, 0))
+		b.mu.Lock()
+	}
+	b.mu.Unlock()
+}
+
 // drainTime is how long the rest of a body that nobody wants may take to arrive, so that its connection can be used again.
 const drainTime = time.Second
 
-// leaveBody ends the exchange's interest in the client's body, on which net/http's server would wait without end: a read that still waits
-// for the client is woken, and one that did not come to be asked for is not waited for.
-//
-// The mark goes up before the look; Read does the reverse.
+// leaveBody ends the exchange's interest in the client's body, on which net/http's server would wait without end. What did not come to be
+// asked for, because the client waits for 100 Continue, is not waited for.
 func (f *flight) leaveBody() {
+	if f.body != nil {
+		f.body.leave()
+	}
 	if f.Request.ContentLength == 0 || f.body != nil && f.body.ended.Load() {
 		return
 	}
 	drain := drainTime
-	if f.body != nil {
-		f.body.left.Store(true)
-	}
-	if f.body != nil && f.body.reading.Load() || f.r.Header.Get("Expect") != "" && !f.body.begun() {
+	if f.body != nil && f.body.fault.Load() != nil || f.r.Header.Get("Expect") != "" && !f.body.begun() {
 		drain = -drainTime
 	}
 	http.NewResponseController(f.w).SetReadDeadline(time.Now().Add(drain))
@@ -151,13 +168,6 @@ func (b *requestBody) err() error {
 		return *e
 	}
 	return nil
-}
-
-func (b *requestBody) count() int64 {
-	if b == nil {
-		return 0
-	}
-	return b.read.Load()
 }
 
 // watchdog calls bark when nothing has moved for the time given. A nil one never does.

@@ -7,10 +7,8 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
-	"net/textproto"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"usher/balancer"
@@ -18,47 +16,45 @@ import (
 	"usher/proxy/field"
 )
 
-// flight is one exchange in this plane: what the walk sees of it, and net/http's side of it. It is used again when it is over.
+// flight is one exchange in this plane: what the walk sees of it, and net/http's side of it. It is used again when it is over: what another
+// goroutine may still hold then is not part of it.
 type flight struct {
 	proxy.Exchange
 	service *service
 	w       http.ResponseWriter
 	r       *http.Request
-	watch   *watchdog
 	body    *requestBody // the current attempt's; nil without a body
 	cut     bool
-
-	informational sync.Mutex // held while a 1xx response is written
-	answered      bool       // no more 1xx; guarded by informational
 }
 
 var _ proxy.Forwarder = (*flight)(nil)
 
 func (f *flight) begin(s *service, w http.ResponseWriter, r *http.Request) {
-	f.service, f.w, f.r, f.cut, f.answered = s, w, r, false, false
+	f.service, f.w, f.r, f.cut = s, w, r, false
 	f.Entry, f.Start = s.key, time.Now()
 	q := &f.Request
 	q.Method, q.Host, q.Proto, q.TLS = r.Method, r.Host, r.Proto, r.TLS != nil
-	q.Target, q.ContentLength = originForm(r.RequestURI), r.ContentLength
+	q.Target, q.ContentLength = r.RequestURI, r.ContentLength
+	if r.ProtoMajor == 1 {
+		q.Target = originForm(r.Method, r.RequestURI)
+	}
 	if r.Body == http.NoBody {
 		q.ContentLength = 0
 	}
 	q.Peer, _ = netip.ParseAddrPort(r.RemoteAddr)
-	for name, values := range r.Header {
-		for _, v := range values {
-			q.Header.Add(name, v)
-		}
-	}
+	read(&q.Header, r.Header)
 }
 
 // originForm takes scheme and authority off a target in absolute form (RFC 9112 3.2.2). net/http has read them into Host.
-func originForm(target string) string {
-	scheme, rest, ok := strings.Cut(target, "://")
-	if !ok || strings.HasPrefix(target, "/") || strings.ContainsAny(scheme, "/?") {
+func originForm(method, target string) string {
+	rest, ok := cutScheme(target)
+	if !ok {
 		return target
 	}
 	i := strings.IndexAny(rest, "/?")
 	switch {
+	case i < 0 && method == http.MethodOptions:
+		return "*" // RFC 9112 3.2.4
 	case i < 0:
 		return "/"
 	case rest[i] == '?':
@@ -67,12 +63,21 @@ func originForm(target string) string {
 	return rest[i:]
 }
 
+func cutScheme(target string) (rest string, ok bool) {
+	for _, scheme := range []string{"http://", "https://"} {
+		if len(target) >= len(scheme) && strings.EqualFold(target[:len(scheme)], scheme) {
+			return target[len(scheme):], true
+		}
+	}
+	return target, false
+}
+
 // end frees the flight of everything that belongs to the exchange, and reports whether the response has to be cut.
 func (f *flight) end() (cut bool) {
 	cut = f.cut
 	f.leaveBody()
 	f.Reset()
-	f.service, f.w, f.r, f.body, f.watch = nil, nil, nil, nil, nil
+	f.service, f.w, f.r, f.body = nil, nil, nil, nil
 	return cut
 }
 
@@ -83,15 +88,16 @@ func (f *flight) Await(fn func()) { fn() }
 func (f *flight) Forward(x *proxy.Exchange, l balancer.Lease) error {
 	ctx, cancel := context.WithCancelCause(f.r.Context())
 	defer cancel(nil)
+	late := func() { cancel(proxy.ErrTimeout) }
 	if x.Limits.Request > 0 {
-		left := time.Until(x.Start.Add(x.Limits.Request))
-		defer time.AfterFunc(left, func() { cancel(proxy.ErrTimeout) }).Stop()
+		defer time.AfterFunc(time.Until(x.Start.Add(x.Limits.Request)), late).Stop()
 	}
-	f.watch = newWatchdog(x.Limits.StreamIdle, func() { cancel(proxy.ErrTimeout) })
-	defer f.watch.pause()
+	f.body = nil
 	if x.Request.ContentLength != 0 {
-		f.body = newRequestBody(f, f.watch)
-		defer func() { x.RequestBytes = f.body.count() }()
+		watch := newWatchdog(x.Limits.StreamIdle, late)
+		defer watch.pause()
+		f.body = newRequestBody(f, watch)
+		defer func() { x.RequestBytes = f.body.read.Load() }()
 	}
 
 	resp, err := f.roundTrip(ctx, l.Backend)
@@ -99,7 +105,7 @@ func (f *flight) Forward(x *proxy.Exchange, l balancer.Lease) error {
 		return f.explain(ctx, err)
 	}
 	defer resp.Body.Close()
-	if err := f.relay(resp); err != nil {
+	if err := f.relay(ctx, late, resp); err != nil {
 		f.cut = x.HeadSent()
 		return f.explain(ctx, err)
 	}
@@ -116,14 +122,23 @@ func (f *flight) roundTrip(ctx context.Context, b *balancer.Backend) (*http.Resp
 	if err != nil {
 		return nil, err
 	}
+	hints := &interim{w: f.w, clean: proxy.CleanResponse}
+	if f.r.Proto == "HTTP/1.0" {
+		hints.w = nil // which knows no 1xx
+	}
+	var used *backendConn
+	trace := &httptrace.ClientTrace{Got1xxResponse: hints.got, GotConn: func(info httptrace.GotConnInfo) {
+		if used, _ = info.Conn.(*backendConn); used != nil {
+			used.begin()
+		}
+	}}
 	began := time.Now()
-	resp, err := t.RoundTrip(out.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: f.got1xx})))
+	resp, err := t.RoundTrip(out.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	f.BackendWait += time.Since(began)
-	f.informational.Lock()
-	f.answered = true
-	f.informational.Unlock()
-	if err != nil && resp != nil {
+	hints.end()
+	if err == nil && used != nil && used.stale() {
 		resp.Body.Close()
+		return nil, proxy.Because(proxy.ErrAnswer, errSpare)
 	}
 	return resp, err
 }
@@ -141,6 +156,12 @@ func (f *flight) outgoing(b *balancer.Backend) (*http.Request, error) {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: f.Request.ContentLength,
 	}
 	fill(out.Header, &f.Request.Header)
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, ok := out.Header[name]; ok { // by which net/http would send a POST twice; it looks for this spelling alone
+			delete(out.Header, name)
+			out.Header[strings.ToLower(name)] = values
+		}
+	}
 	if !f.Request.Header.Has("User-Agent") {
 		out.Header["User-Agent"] = []string{""} // or net/http would name itself
 	}
@@ -155,11 +176,11 @@ func pathOf(u *url.URL) error {
 	path, query, has := strings.Cut(u.Opaque, "?")
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
-		return proxy.ErrClientBody
+		return proxy.ErrTarget
 	}
 	u.Opaque, u.Path, u.RawPath, u.RawQuery, u.ForceQuery = "", decoded, path, query, has
 	if u.EscapedPath() != path {
-		return errors.New("target beginning with // has bytes that cannot be sent as they came")
+		return proxy.ErrTarget
 	}
 	return nil
 }
@@ -170,41 +191,12 @@ func fill(h http.Header, s *field.Section) {
 	}
 }
 
-// got1xx passes an informational response on; 100 and 101 have ways of their own. net/http calls it on another goroutine.
-func (f *flight) got1xx(code int, header textproto.MIMEHeader) error {
-	f.informational.Lock()
-	defer f.informational.Unlock()
-	if code == http.StatusContinue || f.answered || f.r.Proto == "HTTP/1.0" {
-		return nil
-	}
-	var s field.Section
-	read(&s, header)
-	f.Informational(&s)
-	h := f.w.Header()
-	fill(h, &s)
-	f.w.WriteHeader(code)
-	clear(h)
-	return nil
-}
-
 func read(s *field.Section, header map[string][]string) {
 	for name, values := range header {
 		for _, v := range values {
 			s.Add(name, v)
 		}
 	}
-}
-
-// Answer answers the client in place of a backend.
-func (f *flight) Answer(x *proxy.Exchange) {
-	if x.Response.Status == proxy.StatusClientGone {
-		f.cut = true
-		return
-	}
-	f.writeHead()
-	n, _ := f.w.Write([]byte(x.LocalBody))
-	x.ResponseBytes = int64(n)
-	x.HeadOut()
 }
 
 // explain finds out whose fault a failure was. The client's comes first: what it broke off is never held against a backend.
@@ -218,7 +210,7 @@ func (f *flight) explain(ctx context.Context, err error) error {
 		return proxy.Because(proxy.ErrTimeout, err)
 	case f.r.Context().Err() != nil:
 		return proxy.Because(proxy.ErrClientGone, err)
-	case errors.Is(err, proxy.ErrUnsent), errors.Is(err, proxy.ErrClientGone), errors.Is(err, proxy.ErrAnswer):
+	case errors.Is(err, proxy.ErrUnsent), errors.Is(err, proxy.ErrClientGone), errors.Is(err, proxy.ErrAnswer), errors.Is(err, proxy.ErrTarget):
 		return err
 	}
 	var timeout net.Error

@@ -1,6 +1,7 @@
 package std
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -14,8 +15,8 @@ const bufferSize = 32 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// relay passes the backend's response on to the client.
-func (f *flight) relay(resp *http.Response) error {
+// relay passes the backend's response on to the client. It calls late when the body stands still for too long.
+func (f *flight) relay(ctx context.Context, late func(), resp *http.Response) error {
 	f.Response.Status = resp.StatusCode
 	f.Response.Header.Reset()
 	read(&f.Response.Header, resp.Header)
@@ -24,7 +25,7 @@ func (f *flight) relay(resp *http.Response) error {
 	}
 	defer f.service.plane.streams.begun(f)()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return f.tunnel(resp)
+		return f.tunnel(ctx, resp)
 	}
 	if f.body.begun() && f.r.ProtoMajor == 1 {
 		// Or net/http would throw the rest of the request's body away to write the head.
@@ -33,7 +34,7 @@ func (f *flight) relay(resp *http.Response) error {
 	announced := f.announceTrailers(resp)
 	f.writeHead()
 	f.HeadOut()
-	if err := f.copyBody(resp); err != nil {
+	if err := f.copyBody(resp, late); err != nil {
 		return err
 	}
 	f.writeTrailers(resp, announced)
@@ -47,14 +48,54 @@ func (f *flight) writeHead() {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess one
 	}
-	if f.service.stopping.Load() {
+	if f.service.stopping.Load() || f.oneExchange() {
 		h.Set("Connection", "close")
 	}
+	f.allowWrite()
 	f.w.WriteHeader(f.Response.Status)
 }
 
+// oneExchange reports whether the connection must not be used again: net/http has let pass, and hidden, what two readers can take for two
+// different messages, Transfer-Encoding beside Content-Length or in HTTP/1.0 (RFC 9112 6.1).
+func (f *flight) oneExchange() bool {
+	return f.r.ProtoMajor == 1 && (f.r.ProtoMinor == 0 || len(f.r.TransferEncoding) > 0)
+}
+
+// localWrite is how long a client may take to read an answer that has no other bound.
+const localWrite = time.Minute
+
+// allowWrite gives the client time to read what is written next.
+func (f *flight) allowWrite() {
+	idle := f.Limits.StreamIdle
+	if f.Attempts == 0 {
+		idle = localWrite
+	}
+	until := time.Time{}
+	if idle > 0 {
+		until = time.Now().Add(idle)
+	}
+	http.NewResponseController(f.w).SetWriteDeadline(until)
+}
+
+// Answer answers the client in place of a backend.
+func (f *flight) Answer(x *proxy.Exchange) {
+	if f.body != nil {
+		f.body.leave()
+	}
+	if x.Response.Status == proxy.StatusClientGone {
+		f.cut = true
+		return
+	}
+	f.writeHead()
+	n, _ := f.w.Write([]byte(x.LocalBody))
+	x.ResponseBytes = int64(n)
+	x.HeadOut()
+}
+
 // copyBody streams the response's body. What has come is sent on at once when no more is there, so that events arrive when they happen.
-func (f *flight) copyBody(resp *http.Response) error {
+func (f *flight) copyBody(resp *http.Response, late func()) error {
+	watch := newWatchdog(f.Limits.StreamIdle, late)
+	defer watch.pause()
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
 	rc := http.NewResponseController(f.w)
@@ -62,12 +103,10 @@ func (f *flight) copyBody(resp *http.Response) error {
 		rc.Flush() // the head of a stream must not wait for its first event
 	}
 	for {
-		f.watch.kick()
+		watch.kick()
 		n, err := resp.Body.Read(buf[:])
 		if n > 0 {
-			if f.Limits.StreamIdle > 0 {
-				rc.SetWriteDeadline(time.Now().Add(f.Limits.StreamIdle))
-			}
+			f.allowWrite()
 			if _, werr := f.w.Write(buf[:n]); werr != nil {
 				return proxy.Because(proxy.ErrClientGone, werr)
 			}

@@ -95,12 +95,12 @@ func newTransport(key transportKey) (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := dialer{timeout: key.connect.Timeout.D(), tls: tlsConfig}
+	d := dialer{timeout: key.connect.Timeout.D(), tls: tlsConfig, multiplexed: key.connect.Protocol == "h2c"}
 	var protocols http.Protocols
 	protocols.SetHTTP1(key.connect.Protocol == "h1")
 	protocols.SetUnencryptedHTTP2(key.connect.Protocol == "h2c")
 	return &http.Transport{
-		DialContext:            d.dial,
+		DialContext:            d.dialPlain,
 		DialTLSContext:         d.dialTLS,
 		DisableCompression:     true,
 		DisableKeepAlives:      key.connect.KeepAlive == 0,
@@ -131,8 +131,9 @@ func backendTLS(c proxy.BackendTLS) (*tls.Config, error) {
 
 // dialer connects to backends. Its errors say that nothing was sent.
 type dialer struct {
-	timeout time.Duration
-	tls     *tls.Config
+	timeout     time.Duration
+	tls         *tls.Config
+	multiplexed bool // HTTP/2: streams have no bytes behind their answer
 }
 
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -142,6 +143,15 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 		return nil, proxy.Because(proxy.ErrUnsent, err)
 	}
 	return conn, nil
+}
+
+// dialPlain is dial, for requests rather than a TLS handshake.
+func (d dialer) dialPlain(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.dial(ctx, network, address)
+	if err != nil || d.multiplexed {
+		return conn, err
+	}
+	return &backendConn{Conn: conn}, nil
 }
 
 func (d dialer) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
@@ -160,5 +170,5 @@ func (d dialer) dialTLS(ctx context.Context, network, address string) (net.Conn,
 		raw.Close()
 		return nil, proxy.Because(proxy.ErrUnsent, fmt.Errorf("TLS handshake with %s: %w", address, err))
 	}
-	return conn, nil
+	return &backendConn{Conn: conn}, nil
 }

@@ -1,6 +1,7 @@
 package std
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ func (t *tunnel) close() {
 }
 
 // tunnel carries an upgraded connection until it ends.
-func (f *flight) tunnel(resp *http.Response) error {
+func (f *flight) tunnel(ctx context.Context, resp *http.Response) error {
 	backend, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
 		return proxy.Because(proxy.ErrAnswer, errors.New("backend changed protocols over a connection that cannot"))
@@ -51,6 +52,7 @@ func (f *flight) tunnel(resp *http.Response) error {
 		return proxy.Because(proxy.ErrClientGone, err)
 	}
 	f.HeadOut()
+	defer context.AfterFunc(ctx, t.close)() // the bound on the whole exchange
 	watch := newWatchdog(f.Limits.StreamIdle, t.close)
 	defer watch.pause()
 	f.RequestBytes, f.ResponseBytes = t.run(buffered.Reader, watch)
