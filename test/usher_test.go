@@ -96,13 +96,13 @@ func startBinary(t *testing.T, bin, rest string) *usher {
 	return startHead(t, bin, head, rest)
 }
 
-// startHead is startBinary with another beginning of the file. It must have a listener main.
-func startHead(t *testing.T, bin, head, rest string) *usher {
+// startHead is startBinary with another beginning of the file, which must have a listener main, and with more flags.
+func startHead(t *testing.T, bin, head, rest string, flags ...string) *usher {
 	t.Helper()
 	dir := t.TempDir()
 	u := &usher{file: filepath.Join(dir, "usher.yaml"), head: head}
 	u.write(t, rest)
-	u.process = spawn(t, dir, nil, bin, "run", "-c", u.file)
+	u.process = spawn(t, dir, nil, bin, append([]string{"run", "-c", u.file}, flags...)...)
 	u.url = "http://" + u.awaitLog(t, 0, "listening").Address
 	u.admin = "http://" + u.awaitLog(t, 0, "admin listening").Address
 	t.Cleanup(func() { u.stop(t) })
