@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"mime"
 	"net"
 	"net/http"
@@ -22,8 +23,8 @@ type Server struct {
 // maxBody is the most bytes that a request's body may have.
 const maxBody = 64 << 10
 
-// New returns a server for source. metrics answers /metrics.
-func New(cfg Config, source Source, metrics http.Handler) *Server {
+// New returns a server for source. metrics answers /metrics; complaints gets what net/http has to say of connections.
+func New(cfg Config, source Source, metrics http.Handler, complaints *log.Logger) *Server {
 	s := &Server{source: source}
 	s.http = &http.Server{
 		Handler:           guard(cfg.Hosts, s.routes(metrics)),
@@ -32,6 +33,7 @@ func New(cfg Config, source Source, metrics http.Handler) *Server {
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          complaints,
 	}
 	return s
 }

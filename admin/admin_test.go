@@ -68,7 +68,7 @@ func serve(t *testing.T, src Source, hosts ...string) (address string, s *Server
 		t.Fatal(err)
 	}
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "up 1\n") })
-	s = New(Config{Hosts: hosts}, src, metrics)
+	s = New(Config{Hosts: hosts}, src, metrics, nil)
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		if err := s.Serve(l); err != nil {

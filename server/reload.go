@@ -12,8 +12,8 @@ import (
 	"usher/proxy"
 )
 
-// errStopping refuses a reload of a server that is about to end.
-var errStopping = errors.New("the server is stopping")
+// errNotServing refuses a reload of a server that has not started yet, or is about to end. It is nobody's mistake.
+var errNotServing = errors.New("the server is starting or stopping")
 
 // Reload reads the configuration anew and puts it in force: load, build, swap, retire. An error means that nothing has changed; for an
 // invalid file it is its report's.
@@ -21,6 +21,10 @@ func (s *Server) Reload() (admin.ReloadResult, error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	result, err := s.reload()
+	if errors.Is(err, errNotServing) {
+		s.log.Info("not reloaded", "reason", err)
+		return result, err
+	}
 	if err != nil {
 		why := err.Error()
 		s.refused.Store(&why)
@@ -38,13 +42,15 @@ func (s *Server) Reload() (admin.ReloadResult, error) {
 }
 
 func (s *Server) reload() (result admin.ReloadResult, err error) {
-	if s.stopping {
-		return result, errStopping
+	if !s.serves {
+		return result, errNotServing
 	}
+	s.read = Fingerprint(s.opts.File)
 	next, report := s.opts.Load()
 	if report.HasErrors() {
 		return result, refusal(report)
 	}
+	known := s.secrets.value
 	snapshot, err := build(next, s.handler.Snapshot(), &s.secrets)
 	if err != nil {
 		return result, err
@@ -62,6 +68,9 @@ func (s *Server) reload() (result admin.ReloadResult, err error) {
 		return result, err
 	}
 	s.swap(w, snapshot)
+	if known == "" {
+		s.tell()
+	}
 	return outcome(prev.cfg, next, report), nil
 }
 
@@ -115,26 +124,31 @@ func (s *Server) watch(ctx context.Context) {
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	last := s.opts.Read
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		now := Fingerprint(s.opts.File)
-		if now == ([32]byte{}) { // an editor may be at work
-			continue
-		}
-		if now != last && (s.opts.Watch || s.world.Load().cfg.Reload.Watch) {
+		if (s.opts.Watch || s.world.Load().cfg.Reload.Watch) && s.changed() {
 			s.Reload()
 		}
-		last = now
 	}
 }
 
-// Fingerprint is a hash of a file's content, or zero when it cannot be read.
+// changed reports whether the file is another than the one read last. One that cannot be read has not changed: an editor may be at work.
+func (s *Server) changed() bool {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	now := Fingerprint(s.opts.File)
+	return now != s.read && now != [32]byte{}
+}
+
+// Fingerprint is a hash of a file's content, or zero when it cannot be read, or only once, as a pipe.
 func Fingerprint(file string) [32]byte {
+	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+		return [32]byte{}
+	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return [32]byte{}

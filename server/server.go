@@ -56,15 +56,16 @@ type Server struct {
 	tasks      sync.WaitGroup  // what runs until background ends
 	unclean    atomic.Bool     // something was cut
 
-	reloading sync.Mutex // one reload at a time; guards secrets and stopping
+	reloading sync.Mutex // one reload at a time; guards what follows
 	secrets   secrets
-	stopping  bool
+	serves    bool                   // between start and stop
+	read      [32]byte               // Fingerprint of the file read last
 	refused   atomic.Pointer[string] // why the last reload was refused; nil: it was not
 }
 
 // New builds a server that begins with cfg. It opens no address and starts no goroutine.
 func New(o Options, cfg *config.Config) (*Server, error) {
-	s := &Server{opts: o, log: o.Log, started: time.Now()}
+	s := &Server{opts: o, log: o.Log, started: time.Now(), read: o.Read}
 	s.world.Store(&world{cfg: cfg, loaded: s.started})
 	s.setState("starting")
 	snapshot, err := build(cfg, nil, &s.secrets)
@@ -131,6 +132,7 @@ func (s *Server) start() error {
 	s.settle(next)
 	s.tasks.Go(func() { s.access.Run(s.background) })
 	s.tasks.Go(func() { s.watch(s.background) })
+	s.serves = true
 	s.setState("")
 	s.log.Info("ready", "version", s.opts.Version, "listeners", len(next.sites), "pools", len(next.cfg.Pools))
 	return nil
@@ -157,7 +159,7 @@ func (s *Server) startAdmin(c admin.Config) error {
 	if err != nil {
 		return fmt.Errorf("admin: %w (is another Usher running? set admin.listen)", err)
 	}
-	s.admin, s.address = admin.New(c, s, s.metrics.Handler()), l.Addr().String()
+	s.admin, s.address = admin.New(c, s, s.metrics.Handler(), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)), l.Addr().String()
 	s.log.Info("admin listening", "address", s.address)
 	s.tasks.Go(func() {
 		if err := s.admin.Serve(l); err != nil {
@@ -172,7 +174,7 @@ func (s *Server) startAdmin(c admin.Config) error {
 func (s *Server) stop(end context.CancelFunc) error {
 	s.setState("stopping")
 	s.reloading.Lock()
-	s.stopping = true
+	s.serves = false
 	s.reloading.Unlock()
 	w := s.world.Load()
 	sd := w.cfg.Shutdown

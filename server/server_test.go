@@ -283,7 +283,7 @@ func TestAStopFailsReadinessFirstAndRefusesReloads(t *testing.T) {
 		t.Errorf("reason: got %q, want stopping", got)
 	}
 	for {
-		if _, err := r.Reload(); errors.Is(err, errStopping) {
+		if _, err := r.Reload(); errors.Is(err, errNotServing) {
 			break
 		}
 	}
@@ -358,5 +358,25 @@ func TestAGeneratedSecretKeepsClientsBoundThroughARestart(t *testing.T) {
 		case i == 0 || len(set) != 0 || string(body) != first:
 			t.Errorf("start %d: got %s and cookies %v, want %s", i, body, set, first)
 		}
+	}
+}
+
+func TestARestartIsAskedForBySocketAndNotByName(t *testing.T) {
+	file := "listeners: {%s: {address: %q, protocols: [%s]}}\nroutes: [{respond: {status: 200}}]\n"
+	parse := func(text string) *config.Config {
+		c, report := config.Parse("test", []byte(text))
+		if err := report.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	before := parse(fmt.Sprintf(file, "a", "127.0.0.1:8080", "h1"))
+	renamed := parse(fmt.Sprintf(file, "b", "127.0.0.1:8080", "h2c"))
+	if got := outcome(before, renamed, &config.Report{}).Restart; !slices.Equal(got, []string{"listeners.b.protocols"}) {
+		t.Errorf("renamed: got %v, want listeners.b.protocols", got)
+	}
+	elsewhere := parse(fmt.Sprintf(file, "a", "127.0.0.1:8081", "h2c"))
+	if got := outcome(before, elsewhere, &config.Report{}).Restart; len(got) > 0 {
+		t.Errorf("at another address: got %v, want nothing", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"usher/admin"
 	"usher/balancer"
 	"usher/config"
+	"usher/listen"
 	"usher/metrics"
 )
 
@@ -71,11 +72,30 @@ func outcome(prev, next *config.Config, report *config.Report) admin.ReloadResul
 	r := admin.ReloadResult{Warnings: diagnostics(report)}
 	for _, c := range config.Diff(prev, next) {
 		r.Changed = append(r.Changed, admin.Change{Path: c.Path, Old: c.Old, New: c.New})
+	}
+	for _, c := range config.Diff(bySocket(prev, next), next) {
 		if c.Restart {
 			r.Restart = append(r.Restart, c.Path)
 		}
 	}
 	return r
+}
+
+// bySocket is prev with the names that next gives to its listeners, which are known by their addresses: one with another name is the same,
+// and one with another address is a new one, to which everything applies at once.
+func bySocket(prev, next *config.Config) *config.Config {
+	open := map[string]*listen.Config{}
+	for name, c := range prev.Listeners {
+		open[entry(name, c.Address)] = c
+	}
+	same := *prev
+	same.Listeners = map[string]*listen.Config{}
+	for name, c := range next.Listeners {
+		if old := open[entry(name, c.Address)]; old != nil {
+			same.Listeners[name] = old
+		}
+	}
+	return &same
 }
 
 // refusal is the report as the API gives it.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +57,9 @@ func (f runFlags) loader(g *globals) (load func() (*config.Config, *config.Repor
 }
 
 func run(ctx context.Context, g *globals, f runFlags) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, reloadSignals...) // from the first: a signal that comes while the server starts must not end it
+	defer signal.Stop(signals)
 	load, file := f.loader(g)
 	read := server.Fingerprint(file)
 	cfg, report := load()
@@ -73,21 +77,23 @@ func run(ctx context.Context, g *globals, f runFlags) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, reloadSignals...)
-	defer signal.Stop(hup)
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case sig := <-hup:
-				onSignal(s, sig)
-			}
-		}
-	}()
-	return runServer(ctx, s, nil)
+	return runServer(ctx, s, func() { go obey(ctx, s, signals) })
 }
+
+// obey acts on signals until ctx ends.
+func obey(ctx context.Context, s *server.Server, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case sig := <-signals:
+			onSignal(s, sig)
+		}
+	}
+}
+
+// lastResort is how long a second signal waits for what ought to end at once.
+const lastResort = 5 * time.Second
 
 // runServer serves until SIGTERM, SIGINT or ctx's end; a second signal ends it at once. ready is called when the addresses are open.
 func runServer(ctx context.Context, s *server.Server, ready func()) error {
@@ -100,7 +106,7 @@ func runServer(ctx context.Context, s *server.Server, ready func()) error {
 	cut, cutNow := context.WithCancel(context.Background())
 	defer cutNow()
 	go func() {
-		for _, end := range []context.CancelFunc{stop, cutNow} {
+		for _, end := range []context.CancelFunc{stop, func() { cutNow(); time.AfterFunc(lastResort, func() { os.Exit(exitFailed) }) }} {
 			select {
 			case <-signals:
 				end()
