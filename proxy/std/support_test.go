@@ -3,6 +3,7 @@ package std
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -172,7 +174,10 @@ func (f *front) raw(request string) string {
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(20 * time.Second))
 	io.WriteString(c, request)
-	out, _ := io.ReadAll(c)
+	out, err := io.ReadAll(c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		f.t.Errorf("the connection was left open after %q", out)
+	}
 	return string(out)
 }
 
