@@ -98,6 +98,7 @@ func TestAPOSTThatABackendHasReadIsNeverSentTwice(t *testing.T) {
 		for body, request := range map[string]string{
 			"a body":  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
 			"chunks":  "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+			"a key":   "POST / HTTP/1.1\r\nHost: a\r\nIdempotency-Key: 1\r\nX-Idempotency-Key: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 			"no body": "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 		} {
 			t.Run(name+", "+body, func(t *testing.T) {

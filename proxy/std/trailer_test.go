@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"usher/proxy"
 )
 
 // notForTrailers are fields that no trailer section may bring to the other side, whatever it is announced as.
@@ -31,10 +33,11 @@ func TestNoTrailerOfARequestBringsWhatIsNotTheClientsToSay(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		got <- r.Trailer
 	})
-	f := start(t, setup{backends: []string{b}})
+	f := start(t, setup{backends: []string{b}, route: func(r *proxy.RouteConfig) { r.Headers.Request.Set = map[string]string{"X-Tenant": "shop"} }})
 	for _, announced := range []string{"", "Trailer: X-Good, " + strings.Join(notForTrailers, ", ") + "\r\n"} {
 		f.raw("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + announced + "Connection: close\r\n\r\n5\r\nhello\r\n0\r\n" +
-			"X-Good: yes\r\n" + lines(notForTrailers, "forged") + lines(unannounced, "forged") + "\r\n")
+			"X-Good: yes\r\n" + lines(notForTrailers, "forged") + lines(unannounced, "forged") +
+			"X-Tenant: forged\r\nx_tenant: forged\r\n\r\n")
 		if trailer := fmt.Sprint(<-got); trailer != "map[X-Good:[yes]]" {
 			t.Errorf("announced by %q: got trailers %s, want X-Good alone", announced, trailer)
 		}
