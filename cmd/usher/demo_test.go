@@ -10,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,22 +19,25 @@ import (
 
 // stage is a running demo, with its keyboard and its screen.
 type stage struct {
-	t           *testing.T
-	keys        *io.PipeWriter
-	screen      chan string // lines
-	url, admin  string
-	done        chan error
-	browser     http.Client
-	lastBackend string
+	t          *testing.T
+	keys       *io.PipeWriter
+	screen     chan string // lines
+	url, admin string
+	done       chan error
+	browser    http.Client
 }
 
-// screen is an io.Writer that hands on lines.
+// screen is an io.Writer that hands on lines. Like a terminal it takes them from several goroutines.
 type screen struct {
 	lines chan string
-	rest  []byte
+
+	mu   sync.Mutex
+	rest []byte // of a line that has not ended
 }
 
 func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.rest = append(s.rest, b...)
 	for {
 		line, rest, ok := bytes.Cut(s.rest, []byte("\n"))
