@@ -1,6 +1,7 @@
 package std
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -32,6 +33,7 @@ type requestBody struct {
 	read  atomic.Int64
 	asked atomic.Bool // Read was called
 	left  atomic.Bool // the exchange is no longer interested
+	gone  atomic.Bool // the client went away
 	ended atomic.Bool // read to its end
 	fault atomic.Pointer[error]
 }
@@ -115,6 +117,8 @@ func (b *requestBody) blame(err error) error {
 	var timeout net.Error
 	var reset *net.OpError
 	switch {
+	case b.gone.Load():
+		return proxy.Because(proxy.ErrClientGone, err)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return proxy.Because(proxy.ErrSlowBody, err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &reset), b.r.Context().Err() != nil:
@@ -125,6 +129,23 @@ func (b *requestBody) blame(err error) error {
 
 // Close leaves the client's body to net/http's server, which closes it when the exchange is over.
 func (b *requestBody) Close() error { return nil }
+
+// wakeAtEnd wakes a read that waits for the client when ctx ends: Transport waits for it. The function that it returns calls that off, and
+// returns when nothing of it is under way.
+func (b *requestBody) wakeAtEnd(ctx context.Context) (callOff func()) {
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(woken)
+		b.gone.Store(b.r.Context().Err() != nil) // now: a deadline that passes ends that context, too
+		b.left.Store(true)
+		b.conn.SetReadDeadline(time.Unix(1, 0))
+	})
+	return func() {
+		if !stop() {
+			<-woken
+		}
+	}
+}
 
 // leave ends the exchange's interest in the body and returns when nobody reads from the client any more. A read that waits for the client is
 // woken.

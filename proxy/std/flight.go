@@ -97,6 +97,7 @@ func (f *flight) Forward(x *proxy.Exchange, l balancer.Lease) error {
 		watch := newWatchdog(x.Limits.StreamIdle, late)
 		defer watch.pause()
 		f.body = newRequestBody(f, watch)
+		defer f.body.wakeAtEnd(ctx)()
 		defer func() { x.RequestBytes = f.body.read.Load() }()
 	}
 
@@ -105,7 +106,7 @@ func (f *flight) Forward(x *proxy.Exchange, l balancer.Lease) error {
 		return f.explain(ctx, err)
 	}
 	defer resp.Body.Close()
-	if err := f.relay(ctx, late, resp); err != nil {
+	if err := f.relay(late, resp); err != nil {
 		f.cut = x.HeadSent()
 		return f.explain(ctx, err)
 	}

@@ -85,3 +85,19 @@ func TestATunnelLivesWhileOneDirectionMoves(t *testing.T) {
 		backend.Close()
 	})
 }
+
+func TestARequestBodyThatStandsStillEndsTheExchange(t *testing.T) {
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	for name, route := range map[string]func(*proxy.RouteConfig){
+		"stream_idle": func(r *proxy.RouteConfig) { r.Timeouts.StreamIdle = conf.Duration(50 * time.Millisecond) },
+		"request":     func(r *proxy.RouteConfig) { r.Timeouts.Request = conf.Duration(50 * time.Millisecond) },
+	} {
+		f := start(t, setup{backends: []string{b}, route: route})
+		if got := f.raw("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"); !strings.HasPrefix(got, "HTTP/1.1 408 ") {
+			t.Errorf("%s: got %q, want 408", name, got)
+		}
+		if x := f.next(); !errors.Is(x.err, proxy.ErrSlowBody) {
+			t.Errorf("%s: got %v, want a slow body", name, x.err)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package std
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -16,7 +15,7 @@ const bufferSize = 32 << 10
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // relay passes the backend's response on to the client. It calls late when the body stands still for too long.
-func (f *flight) relay(ctx context.Context, late func(), resp *http.Response) error {
+func (f *flight) relay(late func(), resp *http.Response) error {
 	f.Response.Status = resp.StatusCode
 	f.Response.Header.Reset()
 	read(&f.Response.Header, resp.Header)
@@ -25,7 +24,7 @@ func (f *flight) relay(ctx context.Context, late func(), resp *http.Response) er
 	}
 	defer f.service.plane.streams.begun(f)()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return f.tunnel(ctx, resp)
+		return f.tunnel(resp)
 	}
 	if f.body.begun() && f.r.ProtoMajor == 1 {
 		// Or net/http would throw the rest of the request's body away to write the head.

@@ -1,7 +1,6 @@
 package std
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +25,7 @@ func (t *tunnel) close() {
 }
 
 // tunnel carries an upgraded connection until it ends.
-func (f *flight) tunnel(ctx context.Context, resp *http.Response) error {
+func (f *flight) tunnel(resp *http.Response) error {
 	backend, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
 		return proxy.Because(proxy.ErrAnswer, errors.New("backend changed protocols over a connection that cannot"))
@@ -52,7 +51,9 @@ func (f *flight) tunnel(ctx context.Context, resp *http.Response) error {
 		return proxy.Because(proxy.ErrClientGone, err)
 	}
 	f.HeadOut()
-	defer context.AfterFunc(ctx, t.close)() // the bound on the whole exchange
+	if bound := f.Limits.Request; bound > 0 {
+		defer time.AfterFunc(time.Until(f.Start.Add(bound)), t.close).Stop()
+	}
 	watch := newWatchdog(f.Limits.StreamIdle, t.close)
 	defer watch.pause()
 	f.RequestBytes, f.ResponseBytes = t.run(buffered.Reader, watch)
