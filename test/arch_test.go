@@ -24,6 +24,7 @@ var drivers = map[string][]string{
 	"github.com/gorilla/securecookie":     {"affinity"},
 	"github.com/prometheus/client_golang": {"metrics"},
 	"github.com/spf13/cobra":              {"cmd/usher"},
+	"golang.org/x/sys":                    {"accesslog", "cmd/usher", "listen"}, // the kernel: log files, terminals, sockets
 	"gopkg.in/yaml.v3":                    {"config"},
 	"net/http":                            {"admin", "demo", "metrics", "proxy/std"},
 }
