@@ -130,7 +130,7 @@ func TestAFileThatHoldsNoSecretIsAnErrorAndLeftAlone(t *testing.T) {
 	for what, content := range map[string]string{
 		"empty": "", "a line end": "\n", "short": strings.Repeat("ab", 31), "odd": strings.Repeat("a", 65),
 		"not hexadecimal": strings.Repeat("xy", 32), "two lines": strings.Repeat("ab", 32) + "\n" + strings.Repeat("ab", 32),
-		"endless": strings.Repeat("ab", maxFile),
+		"endless": strings.Repeat("ab", 32) + strings.Repeat(" ", maxFile) + "x",
 	} {
 		path := filepath.Join(dir, what)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
