@@ -1,7 +1,13 @@
 package accesslog
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"usher/conf"
@@ -32,7 +38,7 @@ func (c *Config) SetDefaults() {
 	*c = Config{Enabled: true, Format: JSON, Output: "stdout", Sample: 100}
 }
 
-// Validate checks that there is somewhere to write to.
+// Validate checks that there is somewhere to write to. Directories are looked up only if the log is enabled.
 func (c Config) Validate() conf.Problems {
 	var ps conf.Problems
 	switch {
@@ -42,6 +48,25 @@ func (c Config) Validate() conf.Problems {
 		ps.Add("output", "a file's path has no control characters")
 	case strings.HasSuffix(c.Output, "/"):
 		ps.Add("output", "%s is a directory", c.Output).WithHint("name the file: %saccess.log", c.Output)
+	case c.Enabled && c.Output != "stdout" && c.Output != "stderr":
+		if text, hint := misplaced(c.Output); text != "" {
+			ps.Add("output", "%s", text).WithHint("%s", hint)
+		}
 	}
 	return ps
+}
+
+// misplaced says why there can be no file at path, and what to do, or returns nothing. What cannot be looked at is not judged.
+func misplaced(path string) (text, hint string) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path + " is a directory", "name the file: " + filepath.Join(path, "access.log")
+	}
+	dir := filepath.Dir(path)
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("the directory %s does not exist", dir), "create it, or name another"
+	case errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir():
+		return dir + " is not a directory", "name a file in a directory"
+	}
+	return "", ""
 }

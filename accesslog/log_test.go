@@ -266,7 +266,9 @@ func pipe(t *testing.T, l *Log) *os.File {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
-	l.replace(&output{file: w})
+	l.change.Lock()
+	defer l.change.Unlock()
+	l.replace(newOutput(w, false))
 	return r
 }
 
@@ -275,12 +277,10 @@ func TestAClosedPipeIsReportedOnce(t *testing.T) {
 	pipe(t, l).Close()
 	for range 3 {
 		log(l, "/lost", 200)
-		l.writing.Lock()
-		l.flush()
-		l.writing.Unlock()
+		l.out.flush(l)
 	}
 	end(l)
-	if got := r.get(); len(got) != 1 || !errors.Is(got[0], syscall.EPIPE) {
+	if got := r.get(); len(got) != 2 || !errors.Is(got[0], syscall.EPIPE) || got[1] != (ended{3}) {
 		t.Errorf("got reports %v", got)
 	}
 }
@@ -303,11 +303,9 @@ func TestAPipeThatNobodyReadsCostsLinesAndNotRequests(t *testing.T) {
 	cancel()
 	running.Wait()
 	lost := n - <-got
-	if lost == 0 || lost == n || len(r.get()) == 0 {
-		t.Errorf("%d of %d lines were lost, reports: %v", lost, n, r.get())
-	}
-	if l.lost != lost {
-		t.Errorf("%d lines were counted as lost, want %d", l.lost, lost)
+	reported := r.get()
+	if lost == 0 || lost == n || len(reported) != 2 || !errors.Is(reported[0], errSlow) || reported[1] != (ended{lost}) {
+		t.Errorf("%d of %d lines were lost, reports: %v", lost, n, reported)
 	}
 }
 
@@ -317,7 +315,8 @@ func TestATornLineIsEndedBeforeTheNext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &output{file: f, torn: true}
+	o := newOutput(f, false)
+	o.torn = true
 	f.WriteString(`{"half":`)
 	if lost, err := o.write([]byte("{}\n")); lost != 0 || err != nil || o.torn {
 		t.Errorf("got %d, %v", lost, err)
@@ -360,7 +359,7 @@ func TestALogThatIsOffWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	log(l, "/", 500)
-	if got, _ := l.lines.take(); len(got) != 0 {
+	if got, _ := l.lines.take(nil); len(got) != 0 {
 		t.Errorf("got %q", got)
 	}
 	end(l)

@@ -4,61 +4,97 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"sync"
+	"syscall"
+	"time"
 )
 
-var errSlow = errors.New("lines come faster than they can be written")
-
-// losing is reported when lines begin to be lost.
-type losing struct{ err error }
-
-func (e losing) Error() string {
-	return fmt.Sprintf("write access log: %v; requests are served, and lines are lost until this is over", e.err)
-}
-
-func (e losing) Unwrap() error { return e.err }
-
-// Recovered is reported when lines are written again after some were lost.
-type Recovered struct {
-	// Lost is the number of lines that are missing.
-	Lost int
-}
-
-func (e Recovered) Error() string {
-	return fmt.Sprintf("the access log is written again; %d lines are missing", e.Lost)
-}
-
-// output is where lines go. A nil *output swallows them.
+// output is where lines go, and the goroutine that writes them there. Nil is nowhere.
+//
+// The goroutine, work, is the only one that writes to the file and the one that closes it. Whoever ends an output waits for it with finish, and
+// abandons it when it is stuck in a write: it holds on to the file and to its batch until that write returns, and then ends by itself.
 type output struct {
 	file *os.File
 	kept bool // the file is not ours to close
 	torn bool // a line has been written in part
+
+	batch []byte        // what is being written; guarded by Log.mu, and read by work
+	last  chan struct{} // closed when what is waiting is the last to be written
+	gone  chan struct{} // closed when work has returned
 }
 
-// open opens what cfg names, or returns nil for a log that is not enabled.
+// patience is how long an output may take to write the last lines.
+const patience = time.Second
+
+func newOutput(file *os.File, kept bool) *output {
+	return &output{file: file, kept: kept, last: make(chan struct{}), gone: make(chan struct{})}
+}
+
+// open opens what cfg names, or returns nil for a log that is not enabled. It does not wait for a reader of a named pipe.
 func open(cfg Config) (*output, error) {
 	switch {
 	case !cfg.Enabled:
 		return nil, nil
 	case cfg.Output == "stdout":
-		return &output{file: os.Stdout, kept: true}, nil
+		return newOutput(os.Stdout, true), nil
 	case cfg.Output == "stderr":
-		return &output{file: os.Stderr, kept: true}, nil
+		return newOutput(os.Stderr, true), nil
 	}
-	f, err := os.OpenFile(cfg.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	f, err := os.OpenFile(cfg.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o640)
 	if err != nil {
-		return nil, fmt.Errorf("open access log: %w", err)
+		return nil, refusal(cfg.Output, err)
 	}
-	return &output{file: f}, nil
+	return newOutput(f, false), nil
+}
+
+// refusal says why the file at path could not be opened.
+func refusal(path string, err error) error {
+	if text, _ := misplaced(path); text != "" {
+		return fmt.Errorf("open access log: %s: %w", text, err)
+	}
+	if info, lost := os.Stat(path); lost == nil && info.Mode()&fs.ModeNamedPipe != 0 && errors.Is(err, syscall.ENXIO) {
+		return fmt.Errorf("open access log: nobody reads the named pipe %s; start its reader first: %w", path, err)
+	}
+	return fmt.Errorf("open access log: %w", err)
+}
+
+// work writes the lines that l hands over: when there is enough to be worth it, within a second, and when the last ones are there.
+func (o *output) work(l *Log) {
+	defer close(o.gone)
+	defer o.close()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for last := false; ; {
+		o.flush(l)
+		if last {
+			return
+		}
+		select {
+		case <-o.last:
+			last = true
+		case <-tick.C:
+		case <-l.lines.filling:
+		}
+	}
+}
+
+// flush writes what is waiting.
+func (o *output) flush(l *Log) {
+	dropped, claimed := l.claim(o)
+	if !claimed {
+		return
+	}
+	lost, err := o.write(o.batch)
+	if err == nil && dropped > 0 {
+		err = errSlow
+	}
+	l.settle(o, lost, err)
 }
 
 // write writes whole lines. With an error it returns how many of them are not there in full; what it could write of the first of these is
 // ended before the next line.
 func (o *output) write(lines []byte) (lost int, err error) {
-	if o == nil {
-		return 0, nil
-	}
 	if o.torn {
 		if _, err := o.file.WriteString("\n"); err != nil {
 			return bytes.Count(lines, newline), err
@@ -71,51 +107,32 @@ func (o *output) write(lines []byte) (lost int, err error) {
 
 var newline = []byte("\n")
 
+// finish has what is waiting written and the file closed. It returns false when that is not done in time. It is called once, with work running.
+func (o *output) finish() bool {
+	if o == nil {
+		return true
+	}
+	close(o.last)
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-o.gone:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
+// interrupt ends a write to a named pipe. Other writes end when they can: what is written to standard output is not ours alone to stop, and
+// files have no deadlines.
+func (o *output) interrupt() {
+	if !o.kept {
+		o.file.SetWriteDeadline(time.Now())
+	}
+}
+
 func (o *output) close() {
-	if o != nil && !o.kept {
+	if !o.kept {
 		o.file.Close() // every write has been checked, and there is nobody to tell
 	}
-}
-
-// buffer holds lines until they are written. The lock is held for a copy in memory only.
-type buffer struct {
-	// filling receives when there is enough to be worth a write. It has room for one.
-	filling chan struct{}
-
-	mu             sync.Mutex // guards what follows
-	pending, spare []byte
-	dropped        int // lines for which there was no room
-}
-
-// Sizes in bytes: what is worth a write, and the most that waits for one.
-const (
-	worthWriting = 64 << 10
-	mostPending  = 4 << 20
-)
-
-// add takes a copy of a line, or counts it as dropped.
-func (b *buffer) add(line []byte) {
-	b.mu.Lock()
-	if len(b.pending)+len(line) > mostPending {
-		b.dropped++
-	} else {
-		b.pending = append(b.pending, line...)
-	}
-	enough := len(b.pending) >= worthWriting
-	b.mu.Unlock()
-	if enough {
-		select {
-		case b.filling <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// take returns the lines that wait, and how many were dropped since the last call. The lines are valid until the next call.
-func (b *buffer) take() (lines []byte, dropped int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	lines, dropped = b.pending, b.dropped
-	b.pending, b.spare, b.dropped = b.spare[:0], lines, 0
-	return lines, dropped
 }
