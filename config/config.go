@@ -25,6 +25,8 @@ type Config struct {
 	Logging     Logging                      `conf:"logging" doc:"What is logged, and how."`
 	Shutdown    Shutdown                     `conf:"shutdown" doc:"How a stop goes."`
 	Reload      Reload                       `conf:"reload" doc:"When the file is read again, beside SIGHUP and usher reload."`
+
+	known *secrets // what Print and Diff do not show; a pointer, as package fmt does not follow one
 }
 
 // SetDefaults sets what the reference lists.

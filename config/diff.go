@@ -27,13 +27,14 @@ const (
 
 // Diff returns what differs between two configurations, in the order in which they print.
 func Diff(old, new *Config) []Change {
-	var d differ
+	d := differ{known: old.hidden().and(new.hidden())}
 	d.compare("", reflect.ValueOf(old).Elem(), reflect.ValueOf(new).Elem())
 	return d.changes
 }
 
 type differ struct {
 	changes []Change
+	known   secrets
 	restart bool // for what is compared now
 }
 
@@ -41,7 +42,7 @@ func (d *differ) compare(path string, a, b reflect.Value) {
 	a, b = reflect.Indirect(a), reflect.Indirect(b)
 	switch t := a.Type(); {
 	case isScalar(t):
-		d.leaf(path, a, b, scalarText)
+		d.leaf(path, a, b, d.known.text)
 	case t.Kind() == reflect.Struct:
 		for _, f := range fieldsOf(t) {
 			outer := d.restart
@@ -50,9 +51,9 @@ func (d *differ) compare(path string, a, b reflect.Value) {
 			d.restart = outer
 		}
 	case t.Kind() == reflect.Map:
-		d.entries(path, mapEntries(a), mapEntries(b), conf.Join)
+		d.entries(path, d.known.entries(a), d.known.entries(b), conf.Join)
 	case isScalar(t.Elem()):
-		d.leaf(path, a, b, printFlow)
+		d.leaf(path, a, b, d.known.flow)
 	default:
 		d.lists(path, a, b)
 	}
@@ -68,20 +69,6 @@ func (d *differ) leaf(path string, a, b reflect.Value, show func(reflect.Value) 
 		c.New += " (changed)" // a secret
 	}
 	d.changes = append(d.changes, c)
-}
-
-// entry is one value of a map or list.
-type entry struct {
-	name  string
-	value reflect.Value
-}
-
-func mapEntries(v reflect.Value) []entry {
-	var out []entry
-	for _, key := range sortedKeys(v) {
-		out = append(out, entry{key, v.MapIndex(reflect.ValueOf(key))})
-	}
-	return out
 }
 
 // listEntries names the entries of a list by their identities, or by their places where identities are not unique.

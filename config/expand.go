@@ -18,14 +18,27 @@ func (n *node) value() (string, *fault) {
 	if n.kind == scalar {
 		return n.expanded()
 	}
-	if file := n.get("file"); file != nil && len(n.pairs) == 1 && file.value.kind == scalar {
-		path, f := file.value.expanded()
+	if file := n.file(); file != nil {
+		path, f := file.expanded()
 		if f != nil {
 			return "", f
 		}
 		return fileText(path)
 	}
 	return "", &fault{text: "expected a single value, found " + n.what()}
+}
+
+// file returns the path of {file: PATH}, or nil for any other node.
+func (n *node) file() *node {
+	if p := n.get("file"); p != nil && len(n.pairs) == 1 && p.value.kind == scalar {
+		return p.value
+	}
+	return nil
+}
+
+// elsewhere reports whether the value comes, be it in part, from the environment or a file.
+func (n *node) elsewhere() bool {
+	return n.file() != nil || !n.literal && strings.Contains(strings.ReplaceAll(n.text, "$${", ""), "${")
 }
 
 func (n *node) expanded() (string, *fault) {

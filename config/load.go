@@ -70,6 +70,8 @@ func FromFlags(listen string, to []string, policy string) (*Config, *Report) {
 // build makes a configuration of the tree.
 func build(src *source, root *node, found *findings) (*Config, *Report) {
 	hideSecrets(src, root)
+	hideCopies(src, root)
+	found.hide(src.known)
 	b := &binder{found: found, places: map[string]place{}, bad: map[string]bool{}}
 	b.desugar(root)
 	c := &Config{}
@@ -79,7 +81,7 @@ func build(src *source, root *node, found *findings) (*Config, *Report) {
 	b.validate(reflect.ValueOf(c), "")
 	(&checker{binder: b, c: c}).check()
 	report := found.report(src)
-	report.bound = c
+	report.bound, c.known = c, &src.known
 	if report.HasErrors() {
 		return nil, report
 	}

@@ -11,75 +11,84 @@ import (
 // Print returns the configuration as YAML in its full form: every setting with its value, secrets as ***, in an order that does not
 // change. Read again it gives an equal configuration, save for the secrets.
 func (c *Config) Print() []byte {
-	var b strings.Builder
-	printGroup(&b, reflect.ValueOf(c).Elem(), "")
-	return []byte(b.String())
+	p := sheet{known: c.hidden()}
+	p.group(reflect.ValueOf(c).Elem(), "")
+	return []byte(p.String())
 }
 
-// printGroup writes the settings of a struct, a line or more each.
-func printGroup(b *strings.Builder, v reflect.Value, indent string) {
+// sheet is a configuration as it is printed.
+type sheet struct {
+	strings.Builder
+	known secrets
+}
+
+// group writes the settings of a struct, a line or more each.
+func (p *sheet) group(v reflect.Value, indent string) {
 	for _, f := range fieldsOf(v.Type()) {
-		printEntry(b, f.name, v.FieldByIndex(f.index), indent)
+		p.entry(f.name, v.FieldByIndex(f.index), indent)
 	}
 }
 
-func printEntry(b *strings.Builder, key string, v reflect.Value, indent string) {
+func (p *sheet) entry(key string, v reflect.Value, indent string) {
 	v = reflect.Indirect(v)
-	b.WriteString(indent + key + ":")
+	p.WriteString(indent + key + ":")
 	switch {
 	case isScalar(v.Type()):
-		b.WriteString(" " + printScalar(v) + "\n")
+		p.WriteString(" " + p.known.word(v) + "\n")
 	case v.Kind() == reflect.Struct:
-		b.WriteString("\n")
-		printGroup(b, v, indent+"  ")
+		p.WriteString("\n")
+		p.group(v, indent+"  ")
 	case v.Kind() == reflect.Map:
-		printMap(b, v, indent)
+		p.entries(v, indent)
 	default:
-		printList(b, v, indent)
+		p.list(v, indent)
 	}
 }
 
-func printMap(b *strings.Builder, v reflect.Value, indent string) {
+func (p *sheet) entries(v reflect.Value, indent string) {
 	if v.Len() == 0 {
-		b.WriteString(" {}\n")
+		p.WriteString(" {}\n")
 		return
 	}
-	b.WriteString("\n")
-	for _, key := range sortedKeys(v) {
-		printEntry(b, printWord(key), v.MapIndex(reflect.ValueOf(key)), indent+"  ")
+	p.WriteString("\n")
+	for _, e := range p.known.entries(v) {
+		p.entry(printWord(e.name), e.value, indent+"  ")
 	}
 }
 
-func printList(b *strings.Builder, v reflect.Value, indent string) {
+func (p *sheet) list(v reflect.Value, indent string) {
 	if v.Len() == 0 || isScalar(v.Type().Elem()) {
-		b.WriteString(" " + printFlow(v) + "\n")
+		p.WriteString(" " + p.known.flow(v) + "\n")
 		return
 	}
-	b.WriteString("\n")
+	p.WriteString("\n")
 	for i := range v.Len() {
-		var entry strings.Builder
-		printGroup(&entry, v.Index(i), indent+"    ")
-		b.WriteString(indent + "  - " + strings.TrimPrefix(entry.String(), indent+"    "))
+		entry := sheet{known: p.known}
+		entry.group(v.Index(i), indent+"    ")
+		p.WriteString(indent + "  - " + strings.TrimPrefix(entry.String(), indent+"    "))
 	}
 }
 
-// printFlow returns a list of single values between brackets.
-func printFlow(v reflect.Value) string {
+// flow returns a list of single values between brackets.
+func (s secrets) flow(v reflect.Value) string {
 	out := make([]string, v.Len())
 	for i := range out {
-		out[i] = printScalar(v.Index(i))
+		out[i] = s.word(v.Index(i))
 	}
 	return "[" + strings.Join(out, ", ") + "]"
 }
 
-// printScalar returns a single value so that it is read as it is.
-func printScalar(v reflect.Value) string {
-	text := scalarText(v)
+// word returns a single value so that it is read as it is.
+func (s secrets) word(v reflect.Value) string {
+	text := s.text(v)
 	if v.Kind() != reflect.String && !strings.Contains(text, ":") {
 		return text
 	}
 	return printWord(strings.ReplaceAll(text, "${", "$${"))
 }
+
+// text returns a single value as text, or *** for what is not to be shown.
+func (s secrets) text(v reflect.Value) string { return scalarText(s.cover(v)) }
 
 // scalarText returns a single value as text, or *** for a secret.
 func scalarText(v reflect.Value) string {

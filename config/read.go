@@ -160,7 +160,7 @@ func (r *reader) mapping(y *yaml.Node, n *node) {
 			n.adopt(key, value)
 			continue
 		}
-		hideSecrets(r.src, &node{kind: mapping, pairs: []pair{{key, value}}})
+		hideSecrets(r.src, &node{kind: mapping, name: n.name, pairs: []pair{{key, value}}})
 	}
 }
 

@@ -106,18 +106,19 @@ type finding struct {
 	Diagnostic
 	at    spot
 	notes []spot
+	veil  *veil
 }
 
 // hint sets what to do about it.
 func (f *finding) hint(format string, args ...any) *finding {
-	f.Hint = shorten(fmt.Sprintf(format, args...))
+	f.Hint = f.veil.text(format, args...)
 	return f
 }
 
 // note adds a second place.
 func (f *finding) note(at spot, format string, args ...any) *finding {
 	f.notes = append(f.notes, at)
-	f.Notes = append(f.Notes, Note{Message: shorten(fmt.Sprintf(format, args...))})
+	f.Notes = append(f.Notes, Note{Message: f.veil.text(format, args...)})
 	return f
 }
 
@@ -128,11 +129,15 @@ const maxFindings = 200
 type findings struct {
 	list []*finding
 	more bool
+	veil *veil
 }
+
+// hide keeps secrets out of all that is found from here on.
+func (fs *findings) hide(known secrets) { fs.veil = &veil{known: known} }
 
 // add records an error and returns it, so that a hint and notes can be added.
 func (fs *findings) add(at spot, format string, args ...any) *finding {
-	f := &finding{at: at, Diagnostic: Diagnostic{Severity: Error, Message: shorten(fmt.Sprintf(format, args...)), Path: at.path}}
+	f := &finding{at: at, veil: fs.veil, Diagnostic: Diagnostic{Severity: Error, Message: fs.veil.text(format, args...), Path: at.path}}
 	if len(fs.list) >= maxFindings {
 		fs.more = true
 		return f
@@ -205,10 +210,16 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
+// maxQuoted is how many bytes of a name or value are shown.
+const maxQuoted = 80
+
+// beginning is what is shown of a text that is longer than maxQuoted.
+func beginning(s string) string { return strings.ToValidUTF8(s[:maxQuoted], "") }
+
 // quote puts a name or value from the file in quotes.
 func quote(s string) string {
-	if len(s) > 80 {
-		s = strings.ToValidUTF8(s[:80], "") + "..."
+	if len(s) > maxQuoted {
+		s = beginning(s) + "..."
 	}
 	return fmt.Sprintf("%q", s)
 }

@@ -5,14 +5,19 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"usher/proxy"
 )
 
-// allKeys lists the keys of all settings, secretKeys those of settings that hold secrets.
+var fieldsType = reflect.TypeFor[proxy.HeaderValues]()
+
+// allKeys lists the keys of all settings, secretKeys those of settings that hold secrets, fieldKeys those of groups of header fields.
 var (
 	allKeys    = keysOf(reflect.TypeFor[Config](), func(reflect.Type) bool { return true })
 	secretKeys = keysOf(reflect.TypeFor[Config](), func(t reflect.Type) bool {
 		return t == secretType || t.Kind() == reflect.Slice && t.Elem() == secretType
 	})
+	fieldKeys = keysOf(reflect.TypeFor[Config](), func(t reflect.Type) bool { return t == fieldsType })
 )
 
 // keysOf returns the keys below t whose type is wanted, in order.
@@ -40,29 +45,56 @@ func isSecret(key string) bool {
 	return slices.Contains(secretKeys, key) || !slices.Contains(allKeys, key) && nearest(key, secretKeys) != ""
 }
 
-// hideSecrets keeps what stands under secret keys out of excerpts.
+// hideSecrets keeps what stands under keys for secrets and credentials out of excerpts, and takes it up in what is known.
 func hideSecrets(src *source, n *node) {
 	for _, item := range n.items {
 		hideSecrets(src, item)
 	}
+	fields := slices.Contains(fieldKeys, n.name)
 	for _, p := range n.pairs {
-		if isSecret(p.key.text) {
+		switch {
+		case isSecret(p.key.text) || fields && proxy.IsCredential(p.key.text):
 			hideAll(src, p.value)
-		} else {
+		case fields && p.value.elsewhere():
+			if text, f := p.value.value(); f == nil {
+				src.known.add(text, false)
+			}
+		default:
 			hideSecrets(src, p.value)
 		}
 	}
 }
 
 func hideAll(src *source, n *node) {
-	if n.kind == scalar {
+	if text, f := n.value(); f == nil && !n.null {
+		src.known.add(text, true)
+	}
+	switch file := n.file(); {
+	case n.kind == scalar:
 		src.hide(n)
+	case file != nil:
+		src.hide(file)
+		return
 	}
 	for _, item := range n.items {
 		hideAll(src, item)
 	}
 	for _, p := range n.pairs {
 		hideAll(src, p.value)
+	}
+}
+
+// hideCopies keeps what is known to be secret out of excerpts where it stands under other keys, too.
+func hideCopies(src *source, n *node) {
+	if n.kind == scalar && src.known[n.text] {
+		src.hide(n)
+	}
+	for _, item := range n.items {
+		hideCopies(src, item)
+	}
+	for _, p := range n.pairs {
+		hideCopies(src, p.key)
+		hideCopies(src, p.value)
 	}
 }
 
@@ -90,9 +122,15 @@ func secretAt(line string) int {
 			continue
 		}
 		before := line[max(0, i-maxKey):i]
-		if isSecret(strings.Trim(before[strings.LastIndexAny(before, "{,-")+1:], `"' `)) {
+		if maySecret(strings.Trim(before[strings.LastIndexAny(before, "{[,")+1:], "\"'- "), strings.TrimSpace(line[i+1:])) {
 			return i + 1
 		}
 	}
 	return -1
+}
+
+// maySecret reports whether what follows a key on its line may be secret. Some keys are of settings in one place and header fields in another:
+// there it is, unless a group begins.
+func maySecret(key, rest string) bool {
+	return isSecret(key) || proxy.IsCredential(key) && (!slices.Contains(allKeys, key) || rest != "" && rest[0] != '{')
 }

@@ -13,6 +13,7 @@ type source struct {
 	text   string
 	starts []int // of the lines, in bytes
 	masks  []mask
+	known  secrets // found so far
 	last   position
 }
 
@@ -24,7 +25,7 @@ type mask struct{ line, column, endLine, endColumn int }
 
 // newSource splits the text into lines where YAML 1.1 does.
 func newSource(name, text string) *source {
-	s := &source{name: name, text: strings.TrimPrefix(text, "\ufeff")}
+	s := &source{name: name, text: strings.TrimPrefix(text, "\ufeff"), known: secrets{}}
 	s.starts = []int{0}
 	for i := 0; i < len(s.text); {
 		r, size := utf8.DecodeRuneInString(s.text[i:])
@@ -243,6 +244,11 @@ func (s *source) masksOn(line, length int) [][2]int {
 		}
 	}
 	return out
+}
+
+// hides reports whether a secret is at the spot.
+func (s *source) hides(at spot) bool {
+	return slices.ContainsFunc(s.masksOn(at.line, at.column), func(m [2]int) bool { return m[0] < at.column && at.column <= m[1] })
 }
 
 // printable replaces what would disturb a terminal.

@@ -91,8 +91,12 @@ func bracketTrouble(src *source, found *findings, line int, message string) bool
 		for _, pattern := range []*regexp.Regexp{bareColon, bareVariable, bareStar} {
 			if m := pattern.FindStringSubmatchIndex(text); m != nil {
 				value := text[m[2]:m[3]]
-				at := spot{line: n, column: len([]rune(text[:m[2]])) + 1, width: len([]rune(value))}
-				found.add(at, "between brackets, %s needs quotes", value).hint("write it as %q", value)
+				at := spot{line: n, column: utf8.RuneCountInString(text[:m[2]]) + 1, width: utf8.RuneCountInString(value)}
+				if src.hides(at) && !strings.HasPrefix(value, "${") {
+					found.add(at, "between brackets, a value that begins with %q needs quotes", value[:1]).hint("put double quotes around it")
+				} else {
+					found.add(at, "between brackets, %s needs quotes", value).hint("write it as %q", value)
+				}
 				return true
 			}
 		}

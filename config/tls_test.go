@@ -12,14 +12,19 @@ import (
 	"time"
 )
 
-// writePair writes a certificate and its key to NAME.pem and NAME.key.
+// writePair writes a certificate, valid for a year, and its key to NAME.pem and NAME.key.
 func writePair(t *testing.T, dir, name string) {
+	t.Helper()
+	writePairValid(t, dir, name, time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0))
+}
+
+func writePairValid(t *testing.T, dir, name string, from, to time.Time) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"example.com"}}
+	cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, DNSNames: []string{"example.com"}}
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

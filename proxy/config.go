@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"usher/conf"
@@ -29,11 +31,11 @@ func (r *RouteConfig) SetDefaults() {
 
 // MatchConfig says which requests a route serves.
 type MatchConfig struct {
-	Listener string            `conf:"listener" doc:"A listener's name; empty: any."`
-	Host     []string          `conf:"host" doc:"Host names: exact, or *.example.com for every name below. Ports do not count."`
-	Path     []string          `conf:"path" doc:"Path prefixes, by whole segments; =/x for the path alone."`
-	Methods  []string          `conf:"methods" doc:"Request methods."`
-	Headers  map[string]string `conf:"headers" doc:"Header fields and the value each must have; \"*\" for any value."`
+	Listener string       `conf:"listener" doc:"A listener's name; empty: any."`
+	Host     []string     `conf:"host" doc:"Host names: exact, or *.example.com for every name below. Ports do not count."`
+	Path     []string     `conf:"path" doc:"Path prefixes, by whole segments; =/x for the path alone."`
+	Methods  []string     `conf:"methods" doc:"Request methods."`
+	Headers  HeaderValues `conf:"headers" doc:"Header fields and the value each must have; \"*\" for any value."`
 }
 
 // WeightedPool is one of several pools of a route.
@@ -59,8 +61,20 @@ type HeadersConfig struct {
 
 // HeaderEdit sets and removes header fields of one direction.
 type HeaderEdit struct {
-	Set    map[string]string `conf:"set" doc:"Fields and their values."`
-	Remove []string          `conf:"remove" doc:"Fields to remove."`
+	Set    HeaderValues `conf:"set" doc:"Fields and their values."`
+	Remove []string     `conf:"remove" doc:"Fields to remove."`
+}
+
+// HeaderValues are header fields and their values. What may be a credential among them must not be shown.
+type HeaderValues map[string]string
+
+// IsCredential reports whether the name of a field says that its value lets somebody in: Authorization, Cookie, X-Api-Key, Private-Token and
+// their like, in any case of letters.
+func IsCredential(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"authorization", "cookie", "key", "token", "secret", "password"}, func(end string) bool {
+		return strings.HasSuffix(name, end)
+	})
 }
 
 // RouteTimeouts bounds an exchange in time.
