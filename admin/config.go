@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"usher/conf"
 )
@@ -28,6 +29,7 @@ func (c Config) Validate() conf.Problems {
 	if c.Listen == Off {
 		return ps
 	}
+	c.validateHosts(&ps)
 	const hint = "write it like 127.0.0.1:9901, or off"
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -42,4 +44,28 @@ func (c Config) Validate() conf.Problems {
 			WithHint("listen on a loopback address, like 127.0.0.1:9901 or [::1]:9901")
 	}
 	return ps
+}
+
+// validateHosts checks that each entry is a name that a Host header may have.
+func (c Config) validateHosts(ps *conf.Problems) {
+	for i, host := range c.Hosts {
+		at := conf.Index("hosts", i)
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+			ps.Warn(at, "%s does nothing here: an address is always accepted", host).WithHint("remove it")
+		} else if !isHostName(host) {
+			ps.Add(at, "%q is not a host name", host).WithHint("write the name alone, like usher.example.com: no scheme, port or wildcard")
+		}
+	}
+}
+
+// isHostName accepts a DNS name (RFC 1123 2.1, and underscores, which container networks use).
+func isHostName(host string) bool {
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "-") != label || strings.ContainsFunc(label, func(r rune) bool {
+			return !('a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_')
+		}) {
+			return false
+		}
+	}
+	return len(host) <= 253
 }

@@ -27,6 +27,7 @@ func (k *checker) check() {
 	k.weights()
 	k.routeNames()
 	k.unused()
+	k.effect()
 	k.shadowed()
 	k.cookies()
 }
@@ -44,8 +45,8 @@ func (k *checker) names(path string, names []string) {
 	for _, name := range names {
 		at := conf.Join(path, name)
 		bad := strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) || r == '/' })
-		if p := k.places[at]; p.key != nil && (bad || name == "" || len(name) > maxName) {
-			k.found.add(p.key.spot(), "%s cannot be a name", quote(name)).hint("a name has 1 to %d bytes, and neither spaces nor slashes", maxName)
+		if p := k.places[at]; p.key != nil && (bad || strings.Trim(name, ".") == "" || len(name) > maxName) {
+			k.found.add(p.key.spot(), "%s cannot be a name", quote(name)).hint("a name has 1 to %d bytes, neither spaces nor slashes, and more than dots", maxName)
 		}
 	}
 }

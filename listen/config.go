@@ -189,7 +189,7 @@ func (c TLSConfig) Validate() conf.Problems {
 	return ps
 }
 
-// Validate reads both files and checks that they belong together.
+// Validate reads both files and checks that they belong together. A certificate that is not valid now, or not for long, is a warning.
 func (c Certificate) Validate() conf.Problems {
 	var ps conf.Problems
 	checkFile(&ps, "cert", c.Cert)
@@ -197,11 +197,30 @@ func (c Certificate) Validate() conf.Problems {
 	if len(ps) > 0 {
 		return ps
 	}
-	if _, err := tls.LoadX509KeyPair(c.Cert, c.Key); err != nil {
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
 		ps.Add("", "certificate and key cannot be used: %s", strings.TrimPrefix(err.Error(), "tls: ")).
 			WithHint("both are PEM files; the certificate comes first in its file, and its chain after it")
+		return ps
 	}
+	checkDates(&ps, pair.Leaf.NotBefore, pair.Leaf.NotAfter, time.Now())
 	return ps
+}
+
+// expiresSoon is how long before its end a certificate is worth a warning.
+const expiresSoon = 14 * 24 * time.Hour
+
+// checkDates warns of a certificate that clients will not accept, now or soon.
+func checkDates(ps *conf.Problems, from, to, now time.Time) {
+	const form, renew = "2006-01-02 15:04 MST", "renew it: Usher reads the files again when they change"
+	switch {
+	case now.Before(from):
+		ps.Warn("cert", "the certificate is not valid before %s", from.UTC().Format(form)).WithHint("check this machine's clock and the file")
+	case now.After(to):
+		ps.Warn("cert", "the certificate has expired, on %s", to.UTC().Format(form)).WithHint(renew)
+	case now.Add(expiresSoon).After(to):
+		ps.Warn("cert", "the certificate expires soon, on %s", to.UTC().Format(form)).WithHint(renew)
+	}
 }
 
 func checkFile(ps *conf.Problems, key, path string) {

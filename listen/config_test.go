@@ -4,7 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"usher/conf"
 )
@@ -91,6 +93,26 @@ func TestCertificatesThatCannotBeUsedAreReported(t *testing.T) {
 	} {
 		if got := paths(x.c.Validate()); !slices.Equal(got, x.want) {
 			t.Errorf("%+v: got problems with %q, want %q", x.c, got, x.want)
+		}
+	}
+}
+
+func TestCertificatesThatClientsWillRefuseAreWarnedOf(t *testing.T) {
+	now := time.Date(2030, 6, 15, 12, 0, 0, 0, time.UTC)
+	day := 24 * time.Hour
+	for _, x := range []struct {
+		from, to time.Duration
+		want     string
+	}{
+		{-day, 15 * day, ""}, {0, 14 * day, ""}, {-day, 14*day - 1, "expires soon, on 2030-06-29"}, {-day, 0, "expires soon, on 2030-06-15"},
+		{-day, -1, "has expired, on 2030-06-15 11:59 UTC"}, {1, 90 * day, "not valid before 2030-06-15"},
+	} {
+		var ps conf.Problems
+		checkDates(&ps, now.Add(x.from), now.Add(x.to), now)
+		switch {
+		case x.want == "" && len(ps) == 0:
+		case len(ps) != 1 || x.want == "" || !ps[0].Warning || ps[0].Path != "cert" || !strings.Contains(ps[0].Text, x.want):
+			t.Errorf("from %v to %v: got %+v, want a warning with %q", x.from, x.to, ps, x.want)
 		}
 	}
 }

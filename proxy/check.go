@@ -15,6 +15,7 @@ import (
 func (r RouteConfig) Validate() conf.Problems {
 	var ps conf.Problems
 	r.validateAction(&ps)
+	r.warnIdle(&ps)
 	sum := 0
 	for _, w := range r.Pools {
 		sum += w.Weight
@@ -56,6 +57,29 @@ func (r RouteConfig) validateAction(ps *conf.Problems) {
 	}
 	if r.Respond.Body != "" && r.Respond.Status == 0 {
 		ps.Add("respond", "an answer needs a status").WithHint("respond: {status: 200, body: ...}")
+	}
+}
+
+// warnIdle warns of settings for the way to a backend where there is none.
+func (r RouteConfig) warnIdle(ps *conf.Problems) {
+	action := "respond"
+	if r.Redirect.To != "" {
+		action = "redirect"
+	} else if r.Respond.Status == 0 {
+		return
+	}
+	var d RouteConfig
+	d.SetDefaults()
+	for _, s := range []struct {
+		path  string
+		given bool
+	}{
+		{"upgrade", !slices.Equal(r.Upgrade, d.Upgrade)}, {"rewrite", r.Rewrite != d.Rewrite}, {"timeouts", r.Timeouts != d.Timeouts},
+		{"headers.request", len(r.Headers.Request.Set)+len(r.Headers.Request.Remove) > 0},
+	} {
+		if s.given {
+			ps.Warn(s.path, "%s does nothing here: no backend sees a request of a route with %s", s.path, action).WithHint("remove it")
+		}
 	}
 }
 
@@ -210,11 +234,14 @@ func (w WeightedPool) Validate() conf.Problems {
 	return ps
 }
 
-// Validate checks the status.
+// Validate checks the status, and that there is no body where it allows none (RFC 9110 15.3.5, 15.3.6, 15.4.5).
 func (r RespondConfig) Validate() conf.Problems {
 	var ps conf.Problems
 	if r.Status != 0 && (r.Status < 200 || r.Status > 599) {
 		ps.Add("status", "status %d is out of range", r.Status).WithHint("use 200 to 599")
+	}
+	if r.Body != "" && slices.Contains([]int{204, 205, 304}, r.Status) {
+		ps.Add("body", "an answer with status %d has no body", r.Status).WithHint("remove the body, or use another status")
 	}
 	return ps
 }

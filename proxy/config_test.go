@@ -31,6 +31,7 @@ func TestRouteDoesOneThing(t *testing.T) {
 		{"pool and redirect", func(r *RouteConfig) { r.Pool, r.Redirect.To = "a", "/" }, []string{"redirect.to"}},
 		{"answer and redirect", func(r *RouteConfig) { r.Respond.Status, r.Redirect.To = 200, "/" }, []string{"redirect.to"}},
 		{"body without status", func(r *RouteConfig) { r.Pool, r.Respond.Body = "a", "x" }, []string{"respond"}},
+		{"answer with body", func(r *RouteConfig) { r.Respond = RespondConfig{404, "x"} }, nil},
 		{"no weight", func(r *RouteConfig) { r.Pools = []WeightedPool{{"a", 0}} }, []string{"pools"}},
 		{"upgrades", func(r *RouteConfig) { r.Pool, r.Upgrade = "a", []string{"websocket", "x/1.0"} }, nil},
 		{"bad upgrades", func(r *RouteConfig) { r.Pool, r.Upgrade = "a", []string{"H2C", "http/2.0", "TLS/1.0", "a b", ""} },
@@ -150,5 +151,57 @@ func TestRewritePrefixesArePaths(t *testing.T) {
 	}
 	if got := problemPaths(RewriteConfig{StripPrefix: "a", AddPrefix: "/b/../c"}.Validate()); !slices.Equal(got, []string{"strip_prefix", "add_prefix"}) {
 		t.Errorf("got problems with %q", got)
+	}
+}
+
+func TestSettingsForBackendsDoNothingWithoutOne(t *testing.T) {
+	edit := func(r *RouteConfig) {
+		r.Upgrade, r.Rewrite.AddPrefix, r.Timeouts.Request = nil, "/a", 1
+		r.Headers.Request.Remove, r.Headers.Response.Remove = []string{"A"}, []string{"A"}
+	}
+	want := []string{"upgrade", "rewrite", "timeouts", "headers.request"}
+	for name, x := range map[string]struct {
+		set  func(*RouteConfig)
+		want []string
+	}{
+		"answer":   {func(r *RouteConfig) { r.Respond.Status = 200; edit(r) }, want},
+		"redirect": {func(r *RouteConfig) { r.Redirect.To = "/"; edit(r) }, want},
+		"pool":     {func(r *RouteConfig) { r.Pool = "a"; edit(r) }, nil},
+		"set":      {func(r *RouteConfig) { r.Redirect.To, r.Headers.Request.Set = "/", HeaderValues{"A": "a"} }, []string{"headers.request"}},
+	} {
+		var r RouteConfig
+		r.SetDefaults()
+		x.set(&r)
+		ps := r.Validate()
+		if got := problemPaths(ps); !slices.Equal(got, x.want) {
+			t.Errorf("%s: got problems with %q, want %q", name, got, x.want)
+		}
+		for _, p := range ps {
+			if !p.Warning {
+				t.Errorf("%s: an error: %s", name, p.Text)
+			}
+		}
+	}
+}
+
+func TestSomeAnswersHaveNoBody(t *testing.T) {
+	for status, ok := range map[int]bool{200: true, 404: true, 204: false, 205: false, 304: false} {
+		if got := len(RespondConfig{Status: status, Body: "x"}.Validate()) == 0; got != ok {
+			t.Errorf("%d with a body: accepted %v, want %v", status, got, ok)
+		}
+		if ps := (RespondConfig{Status: status}).Validate(); len(ps) > 0 {
+			t.Errorf("%d without a body: got problems with %q", status, problemPaths(ps))
+		}
+	}
+}
+
+func TestCredentialsAreKnownByTheirNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Authorization": true, "Proxy-Authorization": true, "cookie": true, "SET-COOKIE": true, "X-Api-Key": true, "x_api_key": true, "Private-Token": true,
+		"X-Client-Secret": true, "X-DB-Password": true, "Token": true, "": false, "X-Tenant": false, "Keep-Alive": false, "Cookies-Accepted": false, "Host": false,
+	} {
+		if got := IsCredential(name); got != want {
+			t.Errorf("%q: got %v", name, got)
+		}
 	}
 }
