@@ -3,6 +3,7 @@
 package affinity
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ func newKey(s, pool string, backends []string) key {
 	box := securecookie.New(secret.Derive(s, "usher affinity authentication v1", 32), secret.Derive(s, "usher affinity encryption v1", 32))
 	box.SetSerializer(securecookie.NopEncoder{})
 	box.MaxAge(0) // or the library ends every cookie after 30 days
-	box.MaxLength(512)
+	box.MaxLength(maxValue)
 	names := secret.Derive(s, "usher affinity names v1", 32)
 	k := key{box: box, pool: newHash(names, "pool", pool), hashes: map[string]hash{}, backends: map[hash]string{}}
 	for _, id := range backends {
@@ -62,6 +63,12 @@ func newKey(s, pool string, backends []string) key {
 
 // CookieName is the name of the cookie that carries the bindings.
 func (b *Binder) CookieName() string { return b.cfg.Cookie.Name }
+
+// maxValue bounds a cookie's value, in bytes. Those that Seal makes have 152.
+const maxValue = 512
+
+// canonical is the encoding that the library writes. It reads others too, which differ in bits that decode to nothing.
+var canonical = base64.URLEncoding.Strict()
 
 // tries is how many cookies of the name are looked at: browsers send several when paths or domains overlap.
 const tries = 8
@@ -87,6 +94,12 @@ func (b *Binder) Open(values []string, now time.Time) Binding {
 }
 
 func (b *Binder) open(value string, now time.Time) (Binding, bool) {
+	if len(value) > maxValue {
+		return Binding{}, false
+	}
+	if _, err := canonical.DecodeString(value); err != nil {
+		return Binding{}, false
+	}
 	for i := range b.keys {
 		k := &b.keys[i]
 		var raw []byte
@@ -109,14 +122,15 @@ func (b *Binder) open(value string, now time.Time) (Binding, bool) {
 }
 
 // Seal decides whether the response must carry a cookie when backend has served a client that was bound as was says. setCookie is the
-// Set-Cookie value, empty for Unchanged. secure says that the client came by TLS.
+// Set-Cookie value, empty for Unchanged. secure says that the client came by TLS. To a backend that the pool does not have nobody is bound.
 func (b *Binder) Seal(was Binding, backend string, secure bool, now time.Time) (setCookie string, change Change) {
+	k, at := &b.keys[0], now.Unix()
+	to, known := k.hashes[backend]
 	change = b.change(was, backend, now)
-	if change == Unchanged {
+	if !known || change == Unchanged {
 		return "", Unchanged
 	}
-	k, at := &b.keys[0], now.Unix()
-	p := payload{pool: k.pool, backend: k.hashes[backend], id: was.id, first: min(was.first, at), last: at}
+	p := payload{pool: k.pool, backend: to, id: was.id, first: min(was.first, at), last: at}
 	if change == Inserted {
 		p.id, p.first = newID(), at
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"usher/conf"
@@ -82,8 +83,10 @@ func TestACookieIsShortAndNamesNothing(t *testing.T) {
 func TestACookieOfThisFormatStaysReadable(t *testing.T) {
 	b := binder(t, config(nil), "web", []string{"web-1", "web-2"}, secretA)
 	got := b.Open([]string{kept(t)}, start.Add(time.Hour))
-	if got.State != Valid || got.Backend != "web-2" || got.first != start.Unix() || got.last != start.Unix() {
-		t.Errorf("got %+v, want a valid binding to web-2 since %d", got, start.Unix())
+	id := [8]byte{0x86, 0x38, 0x67, 0xa4, 0x35, 0x28, 0x13, 0x03}
+	want := Binding{State: Valid, Backend: "web-2", id: id, first: start.Unix(), last: start.Unix()}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
@@ -97,32 +100,42 @@ func kept(t testing.TB) string {
 	return strings.TrimSpace(string(text))
 }
 
+// The library looks at the clock by itself, whatever time Open is given; in the bubble the clock goes with it.
 func TestACookieWithoutBoundsNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := binder(t, config(nil), "web", []string{"a"}, secretA)
+		set, _ := b.Seal(Binding{}, "a", false, time.Now())
+		time.Sleep(400 * 24 * time.Hour)
+		got := b.Open([]string{value(set)}, time.Now())
+		if got.State != Valid {
+			t.Errorf("after 400 days: got %v, want valid", got.State)
+		}
+		if _, change := b.Seal(got, "a", false, time.Now()); change != Unchanged {
+			t.Errorf("after 400 days: got %v, want no cookie", change)
+		}
+		if strings.Contains(set, "Max-Age") || strings.Contains(set, "Expires") {
+			t.Errorf("got %q, want a cookie without an end", set)
+		}
+	})
+}
+
+func TestAChangeOfAnyBitMakesACookieInvalid(t *testing.T) {
 	b := binder(t, config(nil), "web", []string{"a"}, secretA)
 	v := sealed(t, b, "a", start)
-	if got := b.Open([]string{v}, start.Add(400*24*time.Hour)); got.State != Valid {
-		t.Errorf("after 400 days: got %v, want valid", got.State)
-	}
-	set, _ := b.Seal(Binding{}, "a", false, start)
-	if strings.Contains(set, "Max-Age") || strings.Contains(set, "Expires") {
-		t.Errorf("got %q, want a cookie without an end", set)
+	for i := range len(v) {
+		for bit := range 8 {
+			flipped := []byte(v)
+			flipped[i] ^= 1 << bit
+			if got := b.Open([]string{string(flipped)}, start); got.State != Invalid {
+				t.Errorf("bit %d of byte %d changed: got %v, want invalid", bit, i, got.State)
+			}
+		}
 	}
 }
 
 func TestAnythingButOurCookieIsANewClient(t *testing.T) {
 	b := binder(t, config(nil), "web", []string{"a"}, secretA)
 	v := sealed(t, b, "a", start)
-	raw, err := base64.URLEncoding.DecodeString(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range raw {
-		flipped := slices.Clone(raw)
-		flipped[i] ^= 1
-		if got := b.Open([]string{base64.URLEncoding.EncodeToString(flipped)}, start); got.State != Invalid {
-			t.Errorf("byte %d changed: got %v, want invalid", i, got.State)
-		}
-	}
 	otherName := config(func(c *Config) { c.Cookie.Name = "other" })
 	for what, v := range map[string]string{
 		"empty": "", "cut": v[:len(v)-1], "doubled": v + v, "plain": "127.0.0.1:22", "index": "0", "quoted": `"` + v + `"`, "huge": strings.Repeat("A", 1<<16),
@@ -302,12 +315,8 @@ func FuzzOpen(f *testing.F) {
 		if got.State == Valid && got.Backend != "web-2" {
 			t.Errorf("%q: bound to %q", v, got.Backend)
 		}
-		if got.State == Valid && v != good {
-			raw, err := base64.URLEncoding.DecodeString(v)
-			was, _ := base64.URLEncoding.DecodeString(good)
-			if err != nil || string(raw) != string(was) {
-				t.Errorf("%q opens, and nobody has sealed it", v)
-			}
+		if got.State == Valid && strings.NewReplacer("\r", "", "\n", "").Replace(v) != good {
+			t.Errorf("%q opens, and nobody has sealed it", v)
 		}
 	})
 }
@@ -318,5 +327,13 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		x.Open(values, start)
+	}
+}
+
+func BenchmarkSeal(b *testing.B) {
+	x := binder(b, config(nil), "web", []string{"a"}, secretA)
+	b.ReportAllocs()
+	for b.Loop() {
+		x.Seal(Binding{}, "a", true, start)
 	}
 }
