@@ -5,57 +5,54 @@ import "strings"
 // Values appends to dst the raw values of the cookies of that name in one Cookie header value, in wire order (RFC 6265 5.4): quotes and
 // escapes are left as they are. It takes time linear in the header's length.
 func Values(dst []string, header, name string) []string {
-	for pair := range pairs(header) {
-		if n, value := split(pair); n == name {
+	for part := range strings.SplitSeq(header, ";") {
+		if n, value := split(part); n == name {
 			dst = append(dst, value)
 		}
 	}
 	return dst
 }
 
-// Strip removes the cookies for whose name it returns true from one Cookie header value. The others keep their bytes and their order. It
-// reports whether anything was removed.
+// Strip removes the cookies for whose name names returns true from one Cookie header value. The others keep their bytes, their order and
+// what separates them; rest is empty when there are none. It reports whether anything was removed, and takes time linear in the header's
+// length. names is called once for each part, with an empty name for one that has none.
 func Strip(header string, names func(name string) bool) (rest string, changed bool) {
-	for pair := range pairs(header) {
-		if n, _ := split(pair); names(n) {
+	var kept strings.Builder
+	at := 0
+	for part := range strings.SplitSeq(header, ";") {
+		switch name, _ := split(part); {
+		case names(name):
+			if !changed {
+				kept.Grow(len(header))
+				kept.WriteString(header[:max(0, at-1)])
+			}
 			changed = true
-			break
+		case changed:
+			if kept.Len() > 0 {
+				kept.WriteByte(';')
+			}
+			kept.WriteString(part)
 		}
+		at += len(part) + 1
 	}
 	if !changed {
 		return header, false
 	}
-	kept := make([]byte, 0, len(header))
-	for pair := range pairs(header) {
-		if n, _ := split(pair); names(n) {
-			continue
-		}
-		if len(kept) > 0 {
-			kept = append(kept, "; "...)
-		}
-		kept = append(kept, strings.Trim(pair, " \t")...)
+	rest = strings.Trim(kept.String(), blank) // a field value has none at its ends (RFC 9110 5.5, RFC 9113 8.2.1)
+	if strings.Trim(rest, ";"+blank) == "" {
+		return "", true
 	}
-	return string(kept), true
+	return rest, true
 }
 
-// pairs yields what stands between the semicolons, empty parts left out.
-func pairs(header string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for header != "" {
-			var part string
-			part, header, _ = strings.Cut(header, ";")
-			if strings.Trim(part, " \t") != "" && !yield(part) {
-				return
-			}
-		}
-	}
-}
+// blank is the white space of a field value (RFC 9110 5.6.3).
+const blank = " \t"
 
 // split parts a pair into name and value. A pair without an equals sign is a value without a name, as browsers have it.
 func split(pair string) (name, value string) {
 	name, value, ok := strings.Cut(pair, "=")
 	if !ok {
-		return "", strings.Trim(pair, " \t")
+		return "", strings.Trim(pair, blank)
 	}
-	return strings.Trim(name, " \t"), strings.Trim(value, " \t")
+	return strings.Trim(name, blank), strings.Trim(value, blank)
 }

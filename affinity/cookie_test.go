@@ -2,6 +2,7 @@ package affinity
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -33,7 +34,15 @@ func TestStripTakesOnlyTheNamed(t *testing.T) {
 		"a=1; b=2":               "b=2",
 		"b=2; a=1":               "b=2",
 		"b=2; a=1; c=3":          "b=2; c=3",
-		"b=2;a=1;c=3":            "b=2; c=3",
+		"b=2;a=1;c=3":            "b=2;c=3",
+		"a=1;c=3;d=4; e=5":       "c=3;d=4; e=5",
+		"b =2 ;;c=3 ; a=1":       "b =2 ;;c=3",
+		"b=2 ; a=1":              "b=2",
+		" a = 1 ;\tb=2":          "b=2",
+		";a=1;b=2":               "b=2",
+		"; a=1; ;":               "",
+		" b=1; ;":                " b=1; ;",
+		"aa=1; A=2; =a; a":       "aa=1; A=2; =a; a",
 		"a=1; a=2":               "",
 		`b="x=1"; a=1; c=a=2; d`: `b="x=1"; c=a=2; d`,
 	} {
@@ -46,13 +55,30 @@ func TestStripTakesOnlyTheNamed(t *testing.T) {
 
 func FuzzStrip(f *testing.F) {
 	f.Add("a=1; b=2; a = 3;;b")
+	f.Add(";a=1 ;; =; b;a=\t;")
 	f.Fuzz(func(t *testing.T, header string) {
-		rest, _ := Strip(header, func(n string) bool { return n == "a" })
+		named := func(n string) bool { return n == "a" }
+		rest, changed := Strip(header, named)
 		if got := Values(nil, rest, "a"); len(got) > 0 {
 			t.Errorf("%q: %q still holds %q", header, rest, got)
 		}
-		if was, is := Values(nil, header, "b"), Values(nil, rest, "b"); !slices.Equal(was, is) {
-			t.Errorf("%q: b was %q and is %q", header, was, is)
+		if want := len(Values(nil, header, "a")) > 0; changed != want || !want && rest != header {
+			t.Errorf("%q: got %q, %v; want changed %v", header, rest, changed, want)
+		}
+		if was, is := others(header), others(rest); !slices.Equal(was, is) {
+			t.Errorf("%q: the others were %q and are %q", header, was, is)
 		}
 	})
+}
+
+// others returns every cookie in header but a, as it stands there between semicolons and white space.
+func others(header string) (pairs []string) {
+	for part := range strings.SplitSeq(header, ";") {
+		part = strings.Trim(part, " \t")
+		name, _, named := strings.Cut(part, "=")
+		if part != "" && (!named || strings.Trim(name, " \t") != "a") {
+			pairs = append(pairs, part)
+		}
+	}
+	return pairs
 }
