@@ -23,8 +23,8 @@ func TestReloadsUnderLoadDropNothing(t *testing.T) {
 // detector memory means nothing.
 func TestReloadsDoNotPileUpMemory(t *testing.T) {
 	t.Setenv("GOGC", "10") // collections are many, and end near what is alive
-	const window, growth = 100, 1 << 10 // reloads, and KiB
-	n := long(800, 4000)
+	const window, growth = 100, 2 << 10 // reloads, and KiB
+	n := long(2000, 10000)
 	early, late := math.MaxInt, math.MaxInt
 	reloadUnderLoad(t, plainBinary(t), n, func(reloads int, u *usher) {
 		heap := int(total(u.metric(t, "go_memstats_heap_alloc_bytes"))) >> 10
