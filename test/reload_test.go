@@ -22,7 +22,7 @@ func TestReloadsUnderLoadDropNothing(t *testing.T) {
 // What is alive is what the heap has just after a collection: the least of many looks. The binary is the one that is shipped: under the race
 // detector memory means nothing.
 func TestReloadsDoNotPileUpMemory(t *testing.T) {
-	t.Setenv("GOGC", "10") // collections are many, and end near what is alive
+	t.Setenv("GOGC", "10")              // collections are many, and end near what is alive
 	const window, growth = 100, 2 << 10 // reloads, and KiB
 	n := long(2000, 10000)
 	early, late := math.MaxInt, math.MaxInt
