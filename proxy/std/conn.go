@@ -23,7 +23,7 @@ type backendConn struct {
 	leftover bool          // a request was to be written with bytes left over
 }
 
-// begin is called when a request is given the connection.
+// begin is called when a request is given the connection, and it is not the first.
 func (c *backendConn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,8 +53,9 @@ func (c *backendConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// settle is how long the goroutine that reads may take to come to rest after an answer.
-const settle = 100 * time.Millisecond
+// settle is how long the goroutine that reads may take to come to rest after an answer: on a busy machine, long. Where bytes are left over it
+// never does, but hands them on as an answer, which stale tells at once.
+const settle = 10 * time.Second
 
 // Write writes, unless it is a request's first bytes and bytes are left over. A connection that the backend has closed takes everything: it is
 // for the reader to say whether the backend has answered (RFC 9112 9.5).

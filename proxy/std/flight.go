@@ -129,7 +129,7 @@ func (f *flight) roundTrip(ctx context.Context, b *balancer.Backend) (*http.Resp
 	}
 	var used *backendConn
 	trace := &httptrace.ClientTrace{Got1xxResponse: hints.got, GotConn: func(info httptrace.GotConnInfo) {
-		if used, _ = info.Conn.(*backendConn); used != nil {
+		if used, _ = info.Conn.(*backendConn); used != nil && info.Reused {
 			used.begin()
 		}
 	}}
