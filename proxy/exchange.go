@@ -31,6 +31,9 @@ type Exchange struct {
 	// Entry is the key of the listener that the request came in on. Set by the plane, like Request and Start.
 	Entry   string
 	Request Request
+	// Shard is a small number that tells apart those who serve at the same time: the event loop's. Observers may count by it. Set by the
+	// plane; Reset keeps it.
+	Shard int
 	// Start is when the first byte of the request was seen, or the nearest that the plane knows.
 	Start time.Time
 
@@ -137,7 +140,7 @@ func (x *Exchange) Reset() {
 	request, response := x.Request.Header, x.Response.Header
 	request.Reset()
 	response.Reset()
-	*x = Exchange{}
+	*x = Exchange{Shard: x.Shard}
 	x.Request.Header, x.Response.Header = request, response
 }
 

@@ -3,6 +3,8 @@ package proxy
 import (
 	"errors"
 	"fmt"
+
+	"usher/proxy/h1"
 )
 
 // The ways in which an exchange fails. A plane wraps them with what it knows; the table below gives each its status.
@@ -35,6 +37,28 @@ var (
 	errNoBackend  = errors.New("no backend available")
 	errBoundGone  = errors.New("the backend that the client is bound to is not available")
 )
+
+// Refused is why a plane did not take a request: what it read is not one, or was too long in coming.
+type Refused struct {
+	// Status is the answer: 400, 408, 414, 431, 501 or 505.
+	Status int
+	Why    error
+}
+
+// Error says why.
+func (r *Refused) Error() string { return "refused: " + r.Why.Error() }
+
+// Unwrap returns why.
+func (r *Refused) Unwrap() error { return r.Why }
+
+// Panicked is an exchange that ended in a panic: a defect, confined to it.
+type Panicked struct {
+	Value any
+	Stack []byte
+}
+
+// Error is the value that was panicked with. The stack is for the log.
+func (p *Panicked) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
 // Because returns an error of one of the kinds above that says why. An error that is of the kind already stays as it is.
 func Because(kind, why error) error {
@@ -82,6 +106,10 @@ var faults = []fault{
 var internalFault = fault{status: 500, text: "Internal Server Error"}
 
 func faultFor(err error) fault {
+	var refused *Refused
+	if errors.As(err, &refused) {
+		return fault{status: refused.Status, text: h1.Reason(refused.Status)}
+	}
 	for _, f := range faults {
 		if errors.Is(err, f.err) {
 			return f

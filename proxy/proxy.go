@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"errors"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -39,11 +40,33 @@ func (h *Handler) Snapshot() *Snapshot { return h.current.p.Load() }
 func (h *Handler) Serve(x *Exchange, f Forwarder) {
 	defer h.finish(x)
 	x.snapshot, x.Received = h.current.hold(), x.Request.Path()
-	x.Err = h.serve(x, f)
+	x.Err = h.guarded(x, f)
 	if x.Err != nil && !x.headOut {
 		x.fail()
 		f.Answer(x)
 	}
+}
+
+// Refuse ends an exchange whose request the plane could not take: the client is answered, and the observers are told, as of any other.
+func (h *Handler) Refuse(x *Exchange, f Forwarder, why *Refused) {
+	defer h.finish(x)
+	x.snapshot, x.Received = h.current.hold(), x.Request.Path()
+	if l := x.snapshot.listeners[x.Entry]; l != nil {
+		x.listener, x.Listener = l, l.Name
+	}
+	x.ClientIP, x.Err = x.Request.Peer.Addr().Unmap(), why
+	x.fail()
+	f.Answer(x)
+}
+
+// guarded is serve with a panic turned into an error: it costs this client its answer, and the others nothing.
+func (h *Handler) guarded(x *Exchange, f Forwarder) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Panicked{p, debug.Stack()}
+		}
+	}()
+	return h.serve(x, f)
 }
 
 func (h *Handler) serve(x *Exchange, f Forwarder) error {

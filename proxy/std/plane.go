@@ -71,6 +71,11 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := s.plane.flights.Get().(*flight)
 	f.begin(s, w, r)
 	s.plane.handler.Serve(&f.Exchange, f)
+	var p *proxy.Panicked
+	if errors.As(f.Err, &p) {
+		s.plane.log.Error("exchange ended in a panic", "error", p, "stack", string(p.Stack))
+		f.cut = true
+	}
 	cut := f.end()
 	s.plane.flights.Put(f)
 	if cut {
