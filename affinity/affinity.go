@@ -3,10 +3,12 @@
 package affinity
 
 import (
-	"encoding/base64"
+	"crypto/aes"
+	"crypto/cipher"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/securecookie"
@@ -21,14 +23,18 @@ type Binder struct {
 	keys []key // the current one first
 	// plain and tls are the attributes behind the value, without and with TLS.
 	plain, tls string
+	openers    sync.Pool // of *opener
 }
 
 // key is what follows from one secret.
 type key struct {
-	box      *securecookie.SecureCookie
-	pool     hash
-	hashes   map[string]hash // by backend ID
-	backends map[hash]string
+	box            *securecookie.SecureCookie // seals
+	authentication []byte                     // what opens: the MAC's key,
+	block          cipher.Block               // and the cipher
+
+	pool     tag
+	tags     map[string]tag // by backend ID
+	backends map[tag]string
 }
 
 // New returns the binder of a pool with backends of those IDs. secrets are the current one and then previous ones; there must be one.
@@ -42,23 +48,36 @@ func New(cfg Config, pool string, backends []string, secrets []conf.Secret) (*Bi
 		if len(s) < MinSecret {
 			return nil, fmt.Errorf("affinity of pool %q: a secret needs at least %d bytes", pool, MinSecret)
 		}
-		b.keys = append(b.keys, newKey(s.Reveal(), pool, backends))
+		k, err := newKey(s.Reveal(), pool, backends)
+		if err != nil {
+			return nil, fmt.Errorf("affinity of pool %q: %w", pool, err)
+		}
+		b.keys = append(b.keys, k)
 	}
+	b.openers.New = func() any { return newOpener(cfg.Cookie.Name, b.keys) }
 	return b, nil
 }
 
-func newKey(s, pool string, backends []string) key {
-	box := securecookie.New(secret.Derive(s, "usher affinity authentication v1", 32), secret.Derive(s, "usher affinity encryption v1", 32))
+func newKey(s, pool string, backends []string) (key, error) {
+	authentication, encryption := secret.Derive(s, "usher affinity authentication v1", 32), secret.Derive(s, "usher affinity encryption v1", 32)
+	block, err := aes.NewCipher(encryption)
+	if err != nil {
+		return key{}, err
+	}
+	box := securecookie.New(authentication, encryption)
 	box.SetSerializer(securecookie.NopEncoder{})
 	box.MaxAge(0) // or the library ends every cookie after 30 days
 	box.MaxLength(maxValue)
 	names := secret.Derive(s, "usher affinity names v1", 32)
-	k := key{box: box, pool: newHash(names, "pool", pool), hashes: map[string]hash{}, backends: map[hash]string{}}
-	for _, id := range backends {
-		h := newHash(names, "backend", pool, id)
-		k.hashes[id], k.backends[h] = h, id
+	k := key{
+		box: box, authentication: authentication, block: block,
+		pool: newTag(names, "pool", pool), tags: map[string]tag{}, backends: map[tag]string{},
 	}
-	return k
+	for _, id := range backends {
+		t := newTag(names, "backend", pool, id)
+		k.tags[id], k.backends[t] = t, id
+	}
+	return k, nil
 }
 
 // CookieName is the name of the cookie that carries the bindings.
@@ -66,9 +85,6 @@ func (b *Binder) CookieName() string { return b.cfg.Cookie.Name }
 
 // maxValue bounds a cookie's value, in bytes. Those that Seal makes have 152.
 const maxValue = 512
-
-// canonical is the encoding that the library writes. It reads others too, which differ in bits that decode to nothing.
-var canonical = base64.URLEncoding.Strict()
 
 // tries is how many cookies of the name are looked at: browsers send several when paths or domains overlap.
 const tries = 8
@@ -80,9 +96,11 @@ func (b *Binder) Open(values []string, now time.Time) Binding {
 	if len(values) == 0 {
 		return Binding{}
 	}
+	o := b.openers.Get().(*opener)
+	defer b.openers.Put(o)
 	best := Binding{State: Invalid}
 	for _, v := range values[:min(len(values), tries)] {
-		bound, ok := b.open(v, now)
+		bound, ok := b.open(o, v, now)
 		switch {
 		case ok && bound.State == Valid:
 			return bound
@@ -93,17 +111,14 @@ func (b *Binder) Open(values []string, now time.Time) Binding {
 	return best
 }
 
-func (b *Binder) open(value string, now time.Time) (Binding, bool) {
-	if len(value) > maxValue {
-		return Binding{}, false
-	}
-	if _, err := canonical.DecodeString(value); err != nil {
+func (b *Binder) open(o *opener, value string, now time.Time) (Binding, bool) {
+	if !o.read(value) {
 		return Binding{}, false
 	}
 	for i := range b.keys {
 		k := &b.keys[i]
-		var raw []byte
-		if k.box.Decode(b.cfg.Cookie.Name, value, &raw) != nil {
+		raw, ok := o.unseal(k, i)
+		if !ok {
 			continue
 		}
 		p, ok := unmarshal(raw)
@@ -124,10 +139,12 @@ func (b *Binder) open(value string, now time.Time) (Binding, bool) {
 // Seal decides whether the response must carry a cookie when backend has served a client that was bound as was says. setCookie is the
 // Set-Cookie value, empty for Unchanged. secure says that the client came by TLS. To a backend that the pool does not have nobody is bound.
 func (b *Binder) Seal(was Binding, backend string, secure bool, now time.Time) (setCookie string, change Change) {
+	if change = b.change(was, backend, now); change == Unchanged {
+		return "", Unchanged
+	}
 	k, at := &b.keys[0], now.Unix()
-	to, known := k.hashes[backend]
-	change = b.change(was, backend, now)
-	if !known || change == Unchanged {
+	to, known := k.tags[backend]
+	if !known {
 		return "", Unchanged
 	}
 	p := payload{pool: k.pool, backend: to, id: was.id, first: min(was.first, at), last: at}

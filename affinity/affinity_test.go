@@ -158,7 +158,7 @@ func TestAnythingButOurCookieIsANewClient(t *testing.T) {
 
 func TestAnUnknownVersionIsANewClient(t *testing.T) {
 	b := binder(t, config(nil), "web", []string{"a"}, secretA)
-	p := payload{pool: b.keys[0].pool, backend: b.keys[0].hashes["a"], first: start.Unix(), last: start.Unix()}.marshal()
+	p := payload{pool: b.keys[0].pool, backend: b.keys[0].tags["a"], first: start.Unix(), last: start.Unix()}.marshal()
 	for _, change := range []func([]byte) []byte{
 		func(p []byte) []byte { p[0] = payloadVersion + 1; return p },
 		func(p []byte) []byte { return p[:len(p)-1] },

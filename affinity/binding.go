@@ -65,7 +65,7 @@ const (
 
 // payload is a cookie's content in the clear.
 type payload struct {
-	pool, backend hash
+	pool, backend tag
 	id            [8]byte
 	first, last   int64
 }
@@ -92,10 +92,10 @@ func unmarshal(b []byte) (p payload, ok bool) {
 	return p, true
 }
 
-// hash stands for a name: whoever opens no cookie learns nothing from it, and no address is in it.
-type hash [8]byte
+// tag is a keyed hash that stands for a name: whoever opens no cookie learns nothing from it, and no address is in it.
+type tag [8]byte
 
-func newHash(key []byte, parts ...string) (h hash) {
+func newTag(key []byte, parts ...string) (t tag) {
 	mac := hmac.New(sha256.New, key)
 	for _, p := range parts {
 		var length [4]byte
@@ -103,8 +103,8 @@ func newHash(key []byte, parts ...string) (h hash) {
 		mac.Write(length[:])
 		mac.Write([]byte(p))
 	}
-	copy(h[:], mac.Sum(nil))
-	return h
+	copy(t[:], mac.Sum(nil))
+	return t
 }
 
 func newID() (id [8]byte) {

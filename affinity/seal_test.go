@@ -70,7 +70,7 @@ func TestOneDateTooFarAheadIsEnough(t *testing.T) {
 		first, last int64
 		want        State
 	}{{at, at, Valid}, {ahead, at, Invalid}, {at, ahead, Invalid}} {
-		p := payload{pool: b.keys[0].pool, backend: b.keys[0].hashes["a"], first: c.first, last: c.last}
+		p := payload{pool: b.keys[0].pool, backend: b.keys[0].tags["a"], first: c.first, last: c.last}
 		v, err := b.keys[0].box.Encode(b.CookieName(), p.marshal())
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +111,7 @@ func TestAnEndedBindingIsExpiredWhetherItsBackendIsGoneOrNot(t *testing.T) {
 
 func TestNamesOfPoolAndBackendDoNotRunTogether(t *testing.T) {
 	k := []byte(secretA)
-	if newHash(k, "backend", "ab", "c") == newHash(k, "backend", "a", "bc") || newHash(k, "pool", "a") == newHash([]byte(secretB), "pool", "a") {
+	if newTag(k, "backend", "ab", "c") == newTag(k, "backend", "a", "bc") || newTag(k, "pool", "a") == newTag([]byte(secretB), "pool", "a") {
 		t.Error("two names have one hash")
 	}
 }
