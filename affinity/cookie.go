@@ -5,7 +5,9 @@ import "strings"
 // Values appends to dst the raw values of the cookies of that name in one Cookie header value, in wire order (RFC 6265 5.4): quotes and
 // escapes are left as they are. It takes time linear in the header's length.
 func Values(dst []string, header, name string) []string {
-	for part := range strings.SplitSeq(header, ";") {
+	var part string
+	for more := true; more; {
+		part, header, more = strings.Cut(header, ";")
 		if n, value := split(part); n == name {
 			dst = append(dst, value)
 		}
@@ -13,46 +15,68 @@ func Values(dst []string, header, name string) []string {
 	return dst
 }
 
-// Strip removes the cookies for whose name names returns true from one Cookie header value. The others keep their bytes, their order and
-// what separates them; rest is empty when there are none. It reports whether anything was removed, and takes time linear in the header's
-// length. names is called once for each part, with an empty name for one that has none.
-func Strip(header string, names func(name string) bool) (rest string, changed bool) {
-	var kept strings.Builder
-	at := 0
-	for part := range strings.SplitSeq(header, ";") {
+// Strip appends to dst one Cookie header value without the cookies for whose name names returns true. The others keep their bytes, their
+// order and what separates them; nothing is appended when there are none. It reports whether anything was removed: else dst is as it was
+// and the header as it should be. It takes time linear in the header's length. names is called once for each part, with an empty name for
+// one that has none.
+func Strip(dst []byte, header string, names func(name string) bool) (kept []byte, changed bool) {
+	from, at := len(dst), 0
+	var part string
+	for rest, more := header, true; more; at += len(part) + 1 {
+		part, rest, more = strings.Cut(rest, ";")
 		switch name, _ := split(part); {
 		case names(name):
 			if !changed {
-				kept.Grow(len(header))
-				kept.WriteString(header[:max(0, at-1)])
+				dst = append(dst, trimLeft(header[:max(0, at-1)])...)
 			}
 			changed = true
+		case changed && len(dst) == from:
+			dst = append(dst, trimLeft(part)...)
 		case changed:
-			if kept.Len() > 0 {
-				kept.WriteByte(';')
-			}
-			kept.WriteString(part)
+			dst = append(append(dst, ';'), part...)
 		}
-		at += len(part) + 1
 	}
-	if !changed {
-		return header, false
-	}
-	rest = strings.Trim(kept.String(), blank) // a field value has none at its ends (RFC 9110 5.5, RFC 9113 8.2.1)
-	if strings.Trim(rest, ";"+blank) == "" {
-		return "", true
-	}
-	return rest, true
+	return dst[:from+tidy(dst[from:])], changed
 }
 
-// blank is the white space of a field value (RFC 9110 5.6.3).
-const blank = " \t"
+// tidy is how much of a Cookie line's rest is worth keeping: nothing where only separators are left, and else all but the white space at
+// the end, of which a field value has none (RFC 9110 5.5, RFC 9113 8.2.1).
+func tidy(rest []byte) (length int) {
+	for length = len(rest); length > 0 && isBlank(rest[length-1]); {
+		length--
+	}
+	for _, c := range rest[:length] {
+		if c != ';' && !isBlank(c) {
+			return length
+		}
+	}
+	return 0
+}
+
+// isBlank reports whether c is white space of a field value (RFC 9110 5.6.3).
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // split parts a pair into name and value. A pair without an equals sign is a value without a name, as browsers have it.
 func split(pair string) (name, value string) {
 	name, value, ok := strings.Cut(pair, "=")
 	if !ok {
-		return "", strings.Trim(pair, blank)
+		return "", trim(pair)
 	}
-	return strings.Trim(name, blank), strings.Trim(value, blank)
+	return trim(name), trim(value)
+}
+
+// trim takes the white space off both ends; strings.Trim would make a set of it first.
+func trim(s string) string {
+	s = trimLeft(s)
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func trimLeft(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	return s
 }

@@ -67,6 +67,7 @@ func newVisits(t testing.TB, clients int) *visits {
 		t.Fatal(err)
 	}
 	v := &visits{h: NewHandler(s)}
+	v.x.Reuse = true
 	for i := range clients {
 		set, _ := pool.Affinity.Seal(affinity.Binding{}, backends[i%4], false, time.Now())
 		pair, _, _ := strings.Cut(set, ";")

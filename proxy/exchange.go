@@ -34,7 +34,12 @@ type Exchange struct {
 	// Shard is a small number that tells apart those who serve at the same time: the event loop's. Observers may count by it. Set by the
 	// plane; Reset keeps it.
 	Shard int
-	// Start is when the first byte of the request was seen, or the nearest that the plane knows.
+	// Reuse says that nothing of what Forward was given is looked at once the exchange is over, so that the next one may have the memory of
+	// the strings that the walk has made: net/http's Transport, for one, may go on writing a request that it has given up. Set by the
+	// plane; Reset keeps it.
+	Reuse bool
+	// Start is when the first byte of the request was seen, or the nearest that the plane knows. A plane that leaves it zero gets the time
+	// at which the walk began.
 	Start time.Time
 
 	// Response is the answer's head, filled in by the plane in Forward and by the walk for local answers.
@@ -63,11 +68,10 @@ type Exchange struct {
 	ByPrevious bool
 	// Err is why the exchange failed, or nil.
 	Err error
-	// BackendWait is the time spent waiting for a backend's response head, over all attempts. FirstByte is when the head went out.
-	BackendWait time.Duration
-	FirstByte   time.Time
-	// End is when the exchange was over.
-	End time.Time
+	// BackendWait is the time spent waiting for a backend's response head, over all attempts. FirstByte is when the head went out, End when
+	// the exchange was over. The walk takes the time where the plane, before HeadOut and before Forward returns, has not.
+	BackendWait    time.Duration
+	FirstByte, End time.Time
 	// RequestBytes and ResponseBytes count body bytes passed on, a tunnel's too. Set by the plane.
 	RequestBytes, ResponseBytes int64
 	// Limits holds the bounds in force, copied so that a stream holds no snapshot.
@@ -82,6 +86,7 @@ type Exchange struct {
 	trusted  bool
 	tried    balancer.Set
 	cookies  [4]string
+	arena    arena
 	headOut  bool
 	// of the listener, for trailers, which may come when the snapshot is gone
 	strip, owned field.Names
@@ -137,11 +142,13 @@ func (x *Exchange) Retried() int { return max(0, x.Attempts-1) }
 
 // Reset makes x ready for another exchange and keeps its memory.
 func (x *Exchange) Reset() {
-	request, response := x.Request.Header, x.Response.Header
-	request.Reset()
-	response.Reset()
-	*x = Exchange{Shard: x.Shard}
-	x.Request.Header, x.Response.Header = request, response
+	x.Request.Header.Reset()
+	x.Response.Header.Reset()
+	x.arena.reset(x.Reuse)
+	*x = Exchange{
+		Shard: x.Shard, Reuse: x.Reuse, arena: x.arena,
+		Request: Request{Header: x.Request.Header}, Response: Response{Header: x.Response.Header},
+	}
 }
 
 // HeadSent reports whether the head of a response has gone to the client, so that no other answer can be given.
@@ -151,7 +158,9 @@ func (x *Exchange) HeadSent() bool { return x.headOut }
 // what streams on for a day must not hold a day-old configuration.
 func (x *Exchange) HeadOut() {
 	x.headOut = true
-	x.FirstByte = time.Now()
+	if x.FirstByte.IsZero() {
+		x.FirstByte = time.Now()
+	}
 	x.giveBack()
 }
 

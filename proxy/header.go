@@ -47,12 +47,15 @@ var trailerForbidden = field.NewNames(
 // isForwarded reports whether a field is one of the family by which proxies speak of the client, whatever its rest.
 func isForwarded(name string) bool {
 	const family = "x-forwarded-"
-	return len(name) >= len(family) && field.Fold(name[:len(family)]) == family
+	return len(name) >= len(family) && name[0]|0x20 == 'x' && field.LooksLike(name[:len(family)], family)
 }
 
-func isHopByHop(name string) bool { return namedBy(hopByHop, name) }
+// hopNames tells most fields from those that are hop-by-hop.
+var hopNames = field.NewNames(hopByHop...)
 
-// nominated collects the names that the Connection lines declare hop-by-hop.
+func isHopByHop(name string) bool { return hopNames.Has(name) && namedBy(hopByHop, name) }
+
+// nominated collects the names that the Connection lines declare hop-by-hop, but for those that are known to be.
 func nominated(s *field.Section) []string {
 	var names []string
 	for _, l := range s.Lines() {
@@ -60,7 +63,7 @@ func nominated(s *field.Section) []string {
 			continue
 		}
 		for t := range field.Tokens(l.Value) {
-			if !field.Equal(t, "close") && !field.Equal(t, "keep-alive") && !field.Equal(t, "upgrade") {
+			if !field.Equal(t, "close") && !isHopByHop(t) {
 				names = append(names, t)
 			}
 		}
@@ -127,9 +130,9 @@ func (x *Exchange) hideCookies(line *field.Line) bool {
 	if len(x.listener.hidden) == 0 {
 		return true
 	}
-	rest, changed := affinity.Strip(line.Value, func(name string) bool { return x.listener.hidden[name] })
+	kept, changed := affinity.Strip(x.arena.room(len(line.Value)), line.Value, func(name string) bool { return x.listener.hidden[name] })
 	if changed {
-		line.Value = rest
+		line.Value = x.arena.keep(kept)
 	}
 	return line.Value != ""
 }
@@ -177,7 +180,7 @@ func (x *Exchange) identify() {
 	x.trusted = x.listener.trusts(x.Request.Peer.Addr())
 	x.ClientIP, x.Secure = x.Request.Peer.Addr().Unmap(), x.Request.TLS
 	if !x.trusted {
-		x.RequestID = newRequestID()
+		x.RequestID = x.newRequestID()
 		return
 	}
 	h := &x.Request.Header
@@ -189,7 +192,7 @@ func (x *Exchange) identify() {
 		x.RequestID = h.Get(x.listener.RequestID)
 	}
 	if !goodRequestID(x.RequestID) {
-		x.RequestID = newRequestID()
+		x.RequestID = x.newRequestID()
 	}
 }
 
@@ -228,36 +231,55 @@ func parseAddr(s string) (netip.Addr, bool) {
 // addForwarded tells the backend of the client: X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239), the request ID. What a trusted
 // proxy said before, which is still there, is continued; what anybody else said is gone already.
 func (x *Exchange) addForwarded() {
-	h, peer := &x.Request.Header, x.Request.Peer.Addr().Unmap().WithZone("").String()
+	h := &x.Request.Header
+	peer := x.Request.Peer.Addr().Unmap().WithZone("")
 	scheme := "http"
 	if x.Request.TLS {
 		scheme = "https"
 	}
-	appendTo(h, "X-Forwarded-For", peer)
-	if !h.Has("X-Forwarded-Proto") {
+	x.appendTo("X-Forwarded-For", func(b []byte) []byte { return peer.AppendTo(b) })
+	if !x.trusted || !h.Has("X-Forwarded-Proto") {
 		h.Add("X-Forwarded-Proto", scheme)
 	}
-	if !h.Has("X-Forwarded-Host") && x.Request.Host != "" {
+	if x.Request.Host != "" && (!x.trusted || !h.Has("X-Forwarded-Host")) {
 		h.Add("X-Forwarded-Host", x.Request.Host)
 	}
-	if strings.Contains(peer, ":") {
-		peer = `"[` + peer + `]"`
-	}
-	appendTo(h, "Forwarded", "for="+peer+`;host="`+x.Request.Host+`";proto=`+scheme)
+	x.appendTo("Forwarded", func(b []byte) []byte {
+		open, end := "for=", `;host="`
+		if peer.Is6() {
+			open, end = `for="[`, `]";host="`
+		}
+		b = append(peer.AppendTo(append(b, open...)), end...)
+		return append(append(append(b, x.Request.Host...), `";proto=`...), scheme...)
+	})
 	if name := x.listener.RequestID; name != "" {
 		h.Set(name, x.RequestID)
 	}
 }
 
+// member bounds what addForwarded adds to a list, but for the host: an address, and the words around.
+const member = 96
+
 // appendTo adds a member to the comma-separated list in the field of that name, which ends up in one line.
-func appendTo(h *field.Section, name, member string) {
-	list := ""
+func (x *Exchange) appendTo(name string, add func([]byte) []byte) {
+	h := &x.Request.Header
+	size := member + len(x.Request.Host)
+	if !x.trusted { // there is none
+		h.Add(name, x.arena.keep(add(x.arena.room(size))))
+		return
+	}
 	for _, l := range h.Lines() {
-		if field.Equal(l.Name, name) && l.Value != "" {
-			list += l.Value + ", "
+		if field.Equal(l.Name, name) {
+			size += len(l.Value) + len(", ")
 		}
 	}
-	h.Set(name, list+member)
+	list := x.arena.room(size)
+	for _, l := range h.Lines() {
+		if field.Equal(l.Name, name) && l.Value != "" {
+			list = append(append(list, l.Value...), ", "...)
+		}
+	}
+	h.Set(name, x.arena.keep(add(list)))
 }
 
 // CleanResponse removes what is not for the client from a response's header section: hop-by-hop fields and those between Usher and its

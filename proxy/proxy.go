@@ -39,7 +39,7 @@ func (h *Handler) Snapshot() *Snapshot { return h.current.p.Load() }
 // Serve takes one exchange through its life. It returns when the client has been answered in full or cannot be. The plane owns x.
 func (h *Handler) Serve(x *Exchange, f Forwarder) {
 	defer h.finish(x)
-	x.snapshot, x.Received = h.current.hold(), x.Request.Path()
+	h.begin(x)
 	x.Err = h.guarded(x, f)
 	if x.Err != nil && !x.headOut {
 		x.fail()
@@ -50,13 +50,20 @@ func (h *Handler) Serve(x *Exchange, f Forwarder) {
 // Refuse ends an exchange whose request the plane could not take: the client is answered, and the observers are told, as of any other.
 func (h *Handler) Refuse(x *Exchange, f Forwarder, why *Refused) {
 	defer h.finish(x)
-	x.snapshot, x.Received = h.current.hold(), x.Request.Path()
+	h.begin(x)
 	if l := x.snapshot.listeners[x.Entry]; l != nil {
 		x.listener, x.Listener = l, l.Name
 	}
 	x.ClientIP, x.Err = x.Request.Peer.Addr().Unmap(), why
 	x.fail()
 	f.Answer(x)
+}
+
+func (h *Handler) begin(x *Exchange) {
+	x.snapshot, x.Received = h.current.hold(), x.Request.Path()
+	if x.Start.IsZero() {
+		x.Start = time.Now()
+	}
 }
 
 // guarded is serve with a panic turned into an error: it costs this client its answer, and the others nothing.
@@ -92,7 +99,9 @@ func (h *Handler) serve(x *Exchange, f Forwarder) error {
 // finish ends the exchange, whatever became of it, and tells the observers once.
 func (h *Handler) finish(x *Exchange) {
 	x.giveBack()
-	x.End = time.Now()
+	if x.End.IsZero() {
+		x.End = time.Now()
+	}
 	for _, o := range h.observers {
 		o.Observe(x)
 	}
@@ -131,10 +140,9 @@ func (x *Exchange) localAnswer(status int, body string) {
 // bind finds out which backend the client is bound to, and chooses the pool: one that it is bound in, else one whose backend it has lost,
 // else one by weight.
 func (x *Exchange) bind() {
-	now := time.Now()
 	var lost *Pool
 	for _, w := range x.route.pools {
-		b := w.pool.open(x, now)
+		b := w.pool.open(x)
 		if b.State == affinity.Valid || len(x.route.pools) == 1 {
 			x.choosePool(w.pool, b)
 			return
@@ -146,7 +154,7 @@ func (x *Exchange) bind() {
 	if lost == nil {
 		lost = x.route.draw()
 	}
-	x.choosePool(lost, lost.open(x, now))
+	x.choosePool(lost, lost.open(x))
 }
 
 func (x *Exchange) choosePool(p *Pool, b affinity.Binding) {
@@ -157,11 +165,11 @@ func (x *Exchange) choosePool(p *Pool, b affinity.Binding) {
 }
 
 // open reads the client's cookies of the pool's name.
-func (p *Pool) open(x *Exchange, now time.Time) affinity.Binding {
+func (p *Pool) open(x *Exchange) affinity.Binding {
 	if p.Affinity == nil {
 		return affinity.Binding{}
 	}
-	return p.Affinity.Open(x.cookieValues(p.Affinity.CookieName()), now)
+	return p.Affinity.Open(x.cookieValues(p.Affinity.CookieName()), x.Start)
 }
 
 // cookieValues returns the raw values of the cookies of that name, in wire order. They are valid until the next call.
@@ -239,7 +247,7 @@ func (x *Exchange) seal() {
 	if x.pool.Affinity == nil {
 		return
 	}
-	cookie, change := x.pool.Affinity.Seal(x.binding, x.Backend, x.Secure, time.Now())
+	cookie, change := x.pool.Affinity.Seal(x.binding, x.Backend, x.Secure, x.Start)
 	x.Change = change
 	if cookie == "" {
 		return

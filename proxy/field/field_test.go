@@ -1,6 +1,7 @@
 package field
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -103,15 +104,42 @@ func TestLookAlikesOfANameAreInItsSet(t *testing.T) {
 	}
 }
 
-func TestASetHasWhateverFoldsToItsMembers(t *testing.T) {
+func TestASetHasWhateverLooksLikeAMember(t *testing.T) {
 	holds := func(member, name string) bool {
-		if len(member) > 128 || len(name) > 128 {
+		if len(member) > 128 || len(name) > 128 || member == "" {
 			return true
 		}
-		return NewNames(member).Has(name) == (Fold(member) == Fold(name)) && NewNames(member).Has(strings.ToUpper(member)) == (Fold(strings.ToUpper(member)) == Fold(member))
+		names, loud := NewNames(member), strings.ToUpper(member)
+		return names.Has(member) && names.Has(name) == LooksLike(member, name) && names.Has(loud) == LooksLike(member, loud)
 	}
 	if err := quick.Check(holds, nil); err != nil {
 		t.Error(err)
+	}
+	for i := range 256 { // two names of one byte each; random ones hardly ever look alike
+		for j := range 256 {
+			a, b := string([]byte{'x', byte(i), 'y'}), string([]byte{'x', byte(j), 'y'})
+			if got, want := LooksLike(a, b), separator(byte(i)) && separator(byte(j)) || Equal(a, b); got != want || NewNames(a).Has(b) != want {
+				t.Fatalf("%q and %q: got %v, want %v", a, b, got, want)
+			}
+		}
+	}
+}
+
+func separator(c byte) bool {
+	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9')
+}
+
+func TestAControlIsFoundWhereverItStands(t *testing.T) {
+	for length := range 20 {
+		for at := range length {
+			for _, c := range []byte{0, '\t', '\n', 0x1f, ' ', 0x7e, 0x7f, 0x80, 0xff} {
+				text := bytes.Repeat([]byte{0x80}, length)
+				text[at] = c
+				if got, want := IsText(string(text)), c == '\t' || c >= ' ' && c != 0x7f; got != want {
+					t.Errorf("%q: got %v, want %v", text, got, want)
+				}
+			}
+		}
 	}
 }
 

@@ -4,13 +4,16 @@ package field
 // byte that is neither letter nor digit counts as one and the same, and case does not count. X_Session.Assertion is a look-alike of
 // X-Session-Assertion: WSGI, Rack, CGI and PHP turn both into one variable.
 //
-// The zero value is an empty set. A Names that is no longer added to is safe for concurrent use.
+// The zero value is an empty set. A Names that is no longer added to is safe for concurrent use. A copy is the same set.
 type Names struct {
-	folded  map[string]struct{}
-	longest int
+	folded map[string]struct{}
+	ends   *[maxFold + 1]ends // by length of the name
 }
 
-// maxFold bounds what a look-up folds: names in a set are shorter.
+// ends are how names of one length begin and end: sets of kinds. Most names that are not in a set are told from those that are by that.
+type ends struct{ first, last uint64 }
+
+// maxFold bounds what a look-up folds: names in a set are not longer.
 const maxFold = 128
 
 // NewNames returns a set of the names.
@@ -22,38 +25,62 @@ func NewNames(names ...string) Names {
 	return n
 }
 
-// Add puts name into the set. Names of more than 128 bytes are ignored: nobody looks like them by chance.
+// Add puts name into the set. Names of no byte or more than 128 are ignored: nobody looks like them by chance.
 func (n *Names) Add(name string) {
-	if len(name) > maxFold {
+	if name == "" || len(name) > maxFold {
 		return
 	}
 	if n.folded == nil {
-		n.folded = map[string]struct{}{}
+		n.folded, n.ends = map[string]struct{}{}, new([maxFold + 1]ends)
 	}
 	n.folded[string(fold(nil, name))] = struct{}{}
-	n.longest = max(n.longest, len(name))
+	e := &n.ends[len(name)]
+	e.first |= 1 << kinds[name[0]]
+	e.last |= 1 << kinds[name[len(name)-1]]
 }
 
 // Has reports whether name is in the set or looks like one that is. It does not allocate.
 func (n Names) Has(name string) bool {
-	if len(name) > n.longest {
+	if n.ends == nil || name == "" || len(name) > maxFold {
 		return false
 	}
+	e := &n.ends[len(name)]
+	return e.first>>kinds[name[0]]&1 != 0 && e.last>>kinds[name[len(name)-1]]&1 != 0 && n.has(name)
+}
+
+func (n Names) has(name string) bool {
 	var buf [maxFold]byte
 	_, ok := n.folded[string(fold(buf[:0], name))]
 	return ok
 }
 
-// Fold returns the form in which look-alikes of name are equal.
-func Fold(name string) string { return string(fold(nil, name)) }
+// LooksLike reports whether two names are look-alikes, as Names has it.
+func LooksLike(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if kinds[a[i]] != kinds[b[i]] {
+			return false
+		}
+	}
+	return true
+}
 
 func fold(dst []byte, name string) []byte {
 	for i := range len(name) {
-		c := lower[name[i]]
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9') {
-			c = '-'
-		}
-		dst = append(dst, c)
+		dst = append(dst, kinds[name[i]])
 	}
 	return dst
 }
+
+// kinds numbers what look-alikes have in common: 0 is every byte but letters and digits, which are from 1 on.
+var kinds = func() (t [256]uint8) {
+	for i := range 26 {
+		t['a'+i], t['A'+i] = uint8(i+1), uint8(i+1)
+	}
+	for i := range 10 {
+		t['0'+i] = uint8(i + 27)
+	}
+	return t
+}()

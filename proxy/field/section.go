@@ -54,29 +54,23 @@ func (s *Section) Has(name string) bool {
 
 // Del removes every line of that name.
 func (s *Section) Del(name string) {
-	kept := s.lines[:0]
-	for _, l := range s.lines {
-		if !Equal(l.Name, name) {
-			kept = append(kept, l)
-		}
-	}
-	s.truncate(kept)
+	s.Keep(func(l *Line) bool { return !Equal(l.Name, name) })
 }
 
 // Keep leaves only the lines for which keep returns true. keep may change the line.
 func (s *Section) Keep(keep func(*Line) bool) {
-	kept := s.lines[:0]
-	for _, l := range s.lines {
-		if keep(&l) {
-			kept = append(kept, l)
+	kept := 0
+	for i := range s.lines {
+		if !keep(&s.lines[i]) {
+			continue
 		}
+		if kept != i {
+			s.lines[kept] = s.lines[i]
+		}
+		kept++
 	}
-	s.truncate(kept)
-}
-
-func (s *Section) truncate(kept []Line) {
-	clear(s.lines[len(kept):])
-	s.lines = kept
+	clear(s.lines[kept:])
+	s.lines = s.lines[:kept]
 }
 
 // HasToken reports whether the comma-separated list in the lines of that name holds token (RFC 9110 5.6.1), in any case of letters.
@@ -100,13 +94,24 @@ func Tokens(list string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for list != "" {
 			n := memberEnd(list)
-			member := strings.Trim(list[:n], " \t")
+			member := trim(list[:n])
 			list = list[min(n+1, len(list)):]
 			if member != "" && !yield(member) {
 				return
 			}
 		}
 	}
+}
+
+// trim takes the white space off both ends.
+func trim(s string) string {
+	for s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 // memberEnd is the place of the first comma outside quotes, or the list's length.
@@ -130,10 +135,9 @@ func memberEnd(list string) int {
 }
 
 // Equal reports whether two names are the same but for the case of ASCII letters.
-func Equal(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
+func Equal(a, b string) bool { return len(a) == len(b) && equal(a, b) }
+
+func equal(a, b string) bool {
 	for i := range len(a) {
 		if lower[a[i]] != lower[b[i]] {
 			return false
