@@ -7,7 +7,7 @@ import "strings"
 func Values(dst []string, header, name string) []string {
 	var part string
 	for more := true; more; {
-		part, header, more = strings.Cut(header, ";")
+		part, header, more = cut(header, ';')
 		if n, value := split(part); n == name {
 			dst = append(dst, value)
 		}
@@ -23,7 +23,7 @@ func Strip(dst []byte, header string, names func(name string) bool) (kept []byte
 	from, at := len(dst), 0
 	var part string
 	for rest, more := header, true; more; at += len(part) + 1 {
-		part, rest, more = strings.Cut(rest, ";")
+		part, rest, more = cut(rest, ';')
 		switch name, _ := split(part); {
 		case names(name):
 			if !changed {
@@ -58,11 +58,18 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // split parts a pair into name and value. A pair without an equals sign is a value without a name, as browsers have it.
 func split(pair string) (name, value string) {
-	name, value, ok := strings.Cut(pair, "=")
+	name, value, ok := cut(pair, '=')
 	if !ok {
 		return "", trim(pair)
 	}
 	return trim(name), trim(value)
+}
+
+func cut(s string, at byte) (before, after string, found bool) {
+	if i := strings.IndexByte(s, at); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
 }
 
 // trim takes the white space off both ends; strings.Trim would make a set of it first.

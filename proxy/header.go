@@ -59,7 +59,7 @@ func isHopByHop(name string) bool { return hopNames.Has(name) && namedBy(hopByHo
 func nominated(s *field.Section) []string {
 	var names []string
 	for _, l := range s.Lines() {
-		if !field.Equal(l.Name, "Connection") {
+		if !field.Equal(l.Name, "Connection") || field.Equal(l.Value, "keep-alive") {
 			continue
 		}
 		for t := range field.Tokens(l.Value) {
@@ -93,26 +93,19 @@ func (x *Exchange) TrailerFilter() func(name string) bool {
 // only then come the forwarded fields and those that the route sets, so that no Connection header can remove them.
 func (x *Exchange) prepare() {
 	l, h := x.listener, &x.Request.Header
-	trusted := x.trusted
 	x.Upgrade = x.wantedUpgrade()
 	trailers := h.HasToken("TE", "trailers")
 	gone := nominated(h)
 	h.Keep(func(line *field.Line) bool {
 		switch {
-		case l.strip.Has(line.Name), isHopByHop(line.Name), namedBy(gone, line.Name):
+		case namedBy(gone, line.Name):
 			return false
-		case l.owned.Has(line.Name):
-			return trusted && !strings.ContainsAny(line.Name, "_.")
-		case !l.KeepUnderscores && strings.Contains(line.Name, "_"):
+		case l.special.Has(line.Name):
+			return x.keepSpecial(line)
+		case !l.KeepUnderscores && strings.IndexByte(line.Name, '_') >= 0:
 			return false
-		case !trusted && isForwarded(line.Name):
-			return false
-		case field.Equal(line.Name, "Host"): // Request.Host says the same
-			return false
-		case field.Equal(line.Name, "Cookie"):
-			return x.hideCookies(line)
 		}
-		return true
+		return x.trusted || !isForwarded(line.Name)
 	})
 	if trailers {
 		h.Add("TE", "trailers")
@@ -123,6 +116,24 @@ func (x *Exchange) prepare() {
 	}
 	x.addForwarded()
 	x.editRequest()
+}
+
+// keepSpecial decides on a line whose name is among, or looks like one of, the listener's special ones.
+func (x *Exchange) keepSpecial(line *field.Line) bool {
+	l := x.listener
+	switch {
+	case l.strip.Has(line.Name), isHopByHop(line.Name):
+		return false
+	case l.owned.Has(line.Name):
+		return x.trusted && !strings.ContainsAny(line.Name, "_.")
+	case !l.KeepUnderscores && strings.Contains(line.Name, "_"):
+		return false
+	case field.Equal(line.Name, "Host"): // Request.Host says the same
+		return false
+	case field.Equal(line.Name, "Cookie"):
+		return x.hideCookies(line)
+	}
+	return x.trusted || !isForwarded(line.Name)
 }
 
 // hideCookies removes the affinity cookies from a Cookie line and reports whether anything is left of it.
@@ -253,7 +264,10 @@ func (x *Exchange) addForwarded() {
 		return append(append(append(b, x.Request.Host...), `";proto=`...), scheme...)
 	})
 	if name := x.listener.RequestID; name != "" {
-		h.Set(name, x.RequestID)
+		if x.trusted {
+			h.Del(name)
+		}
+		h.Add(name, x.RequestID)
 	}
 }
 

@@ -207,9 +207,10 @@ func (x *Exchange) forward(f Forwarder) error {
 
 func (x *Exchange) attempt(f Forwarder, lease balancer.Lease) error {
 	defer lease.Release()
-	x.Attempts++
+	if x.Attempts++; x.Attempts > 1 {
+		x.Request.Header.Del(movedHeader)
+	}
 	x.Backend = lease.Backend.ID
-	x.Request.Header.Del(movedHeader)
 	if x.moved() {
 		x.Request.Header.Add(movedHeader, "1")
 	}

@@ -223,23 +223,36 @@ func (r *Route) matchesHeaders(req *Request) bool {
 
 // choose returns the first route that matches the request. Where the path can be read in several ways, all must lead to the same route.
 func (l *Listener) choose(req *Request) (*Route, error) {
-	host, path := hostName(req.Host), req.Path()
+	host, path := "", req.Path()
+	if l.byHost {
+		host = hostName(req.Host)
+	}
+	var err error
 	r := l.first(req, host, reading{path: upperEscapes(path)})
-	if !plain(path) || hasUpper(path) {
-		ways, err := readings(path)
-		if err != nil {
-			return nil, err
-		}
-		for _, way := range ways[1:] {
-			if l.first(req, host, way) != r {
-				return nil, errAmbiguous
-			}
+	switch {
+	case !l.byPath: // all readings are one
+		err = checkEscapes(path)
+	case !plain(path) || hasUpper(path):
+		err = l.agree(req, host, r)
+	}
+	if err == nil && r == nil {
+		err = errNoRoute
+	}
+	return r, err
+}
+
+// agree holds r against the routes that the path's other readings lead to.
+func (l *Listener) agree(req *Request, host string, r *Route) error {
+	ways, err := readings(req.Path())
+	if err != nil {
+		return err
+	}
+	for _, way := range ways[1:] {
+		if l.first(req, host, way) != r {
+			return errAmbiguous
 		}
 	}
-	if r == nil {
-		return nil, errNoRoute
-	}
-	return r, nil
+	return nil
 }
 
 func (l *Listener) first(req *Request, host string, path reading) *Route {

@@ -42,10 +42,14 @@ type ListenerOptions struct {
 type Listener struct {
 	ListenerOptions
 	routes []*Route
+	// byHost and byPath say that some route asks for that.
+	byHost, byPath bool
 	// strip holds the names that no client may send to a backend: Usher's own and those that a route of the listener sets.
 	strip field.Names
 	// owned holds, beside them, the names that are believed from trusted proxies alone.
 	owned field.Names
+	// special holds every name that prepare has to look at closely: those above, the hop-by-hop ones, Host and Cookie.
+	special field.Names
 	// hidden holds the cookies that no backend sees.
 	hidden map[string]bool
 }
@@ -98,6 +102,7 @@ func newListener(o ListenerOptions, routes []*Route) *Listener {
 			continue
 		}
 		l.routes = append(l.routes, r)
+		l.byHost, l.byPath = l.byHost || len(r.hosts) > 0, l.byPath || len(r.paths) > 0
 		for _, line := range r.requestSet {
 			l.strip.Add(line.Name)
 		}
@@ -109,6 +114,10 @@ func newListener(o ListenerOptions, routes []*Route) *Listener {
 	}
 	l.owned = field.NewNames(forwardedNames...)
 	l.owned.Add(o.RequestID)
+	l.special = field.NewNames("Host", "Cookie")
+	for _, names := range []field.Names{l.strip, l.owned, hopNames} {
+		l.special.AddAll(names)
+	}
 	return l
 }
 

@@ -5,16 +5,16 @@ package field
 // X-Session-Assertion: WSGI, Rack, CGI and PHP turn both into one variable.
 //
 // The zero value is an empty set. A Names that is no longer added to is safe for concurrent use. A copy is the same set.
-type Names struct {
-	folded map[string]struct{}
-	ends   *[maxFold + 1]ends // by length of the name
+type Names struct{ byLength *[maxName + 1]family }
+
+// family are the names of one length, and how they begin and end: sets of kinds, by which nearly all names that are not there are told.
+type family struct {
+	first, last uint64
+	names       []string
 }
 
-// ends are how names of one length begin and end: sets of kinds. Most names that are not in a set are told from those that are by that.
-type ends struct{ first, last uint64 }
-
-// maxFold bounds what a look-up folds: names in a set are not longer.
-const maxFold = 128
+// maxName bounds the names in a set.
+const maxName = 128
 
 // NewNames returns a set of the names.
 func NewNames(names ...string) Names {
@@ -27,31 +27,46 @@ func NewNames(names ...string) Names {
 
 // Add puts name into the set. Names of no byte or more than 128 are ignored: nobody looks like them by chance.
 func (n *Names) Add(name string) {
-	if name == "" || len(name) > maxFold {
+	if name == "" || len(name) > maxName || n.Has(name) {
 		return
 	}
-	if n.folded == nil {
-		n.folded, n.ends = map[string]struct{}{}, new([maxFold + 1]ends)
+	if n.byLength == nil {
+		n.byLength = new([maxName + 1]family)
 	}
-	n.folded[string(fold(nil, name))] = struct{}{}
-	e := &n.ends[len(name)]
-	e.first |= 1 << kinds[name[0]]
-	e.last |= 1 << kinds[name[len(name)-1]]
+	f := &n.byLength[len(name)]
+	f.first |= 1 << kinds[name[0]]
+	f.last |= 1 << kinds[name[len(name)-1]]
+	f.names = append(f.names, name)
+}
+
+// AddAll puts the names of another set into n.
+func (n *Names) AddAll(other Names) {
+	if other.byLength == nil {
+		return
+	}
+	for i := range other.byLength {
+		for _, name := range other.byLength[i].names {
+			n.Add(name)
+		}
+	}
 }
 
 // Has reports whether name is in the set or looks like one that is. It does not allocate.
 func (n Names) Has(name string) bool {
-	if n.ends == nil || name == "" || len(name) > maxFold {
+	if n.byLength == nil || name == "" || len(name) > maxName {
 		return false
 	}
-	e := &n.ends[len(name)]
-	return e.first>>kinds[name[0]]&1 != 0 && e.last>>kinds[name[len(name)-1]]&1 != 0 && n.has(name)
+	f := &n.byLength[len(name)]
+	return f.first>>(kinds[name[0]]&63)&1 != 0 && f.last>>(kinds[name[len(name)-1]]&63)&1 != 0 && f.has(name)
 }
 
-func (n Names) has(name string) bool {
-	var buf [maxFold]byte
-	_, ok := n.folded[string(fold(buf[:0], name))]
-	return ok
+func (f *family) has(name string) bool {
+	for _, n := range f.names {
+		if LooksLike(n, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // LooksLike reports whether two names are look-alikes, as Names has it.
@@ -65,13 +80,6 @@ func LooksLike(a, b string) bool {
 		}
 	}
 	return true
-}
-
-func fold(dst []byte, name string) []byte {
-	for i := range len(name) {
-		dst = append(dst, kinds[name[i]])
-	}
-	return dst
 }
 
 // kinds numbers what look-alikes have in common: 0 is every byte but letters and digits, which are from 1 on.
