@@ -1,8 +1,10 @@
-// Package own is Usher's own HTTP/1.1 plane.
+// Package own is Usher's own HTTP/1.1 plane: an engine over proxy/h1 that is written once, from top to bottom, and run by event loops where
+// the system has them and by goroutines elsewhere. Begin to read at worker.serve.
 package own
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -25,33 +27,47 @@ type Options struct {
 }
 
 // Plane serves exchanges. Use New.
-type Plane struct{ handler *proxy.Handler }
-
-// New returns a plane that serves with h on so many event loops; 0: one a core. It starts nothing.
-func New(h *proxy.Handler, log *slog.Logger, loops int) *Plane { return &Plane{handler: h} }
-
-// Run runs the event loops until ctx ends. It is called once, before Serve.
-func (p *Plane) Run(ctx context.Context) { <-ctx.Done() }
-
-// Serve serves the connections that l hands out.
-func (p *Plane) Serve(ctx context.Context, l net.Listener, o Options) error {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return nil
-		}
-		o.Other(c)
-	}
+type Plane struct {
+	handler *proxy.Handler
+	log     *slog.Logger
+	dialer  dialer
+	streams streams
+	date    date
+	fleet   fleet
 }
 
-// Prepare makes what is needed to reach the backends of the pools.
-func (p *Plane) Prepare(pools map[string]*proxy.Pool) error { return nil }
+// New returns a plane that serves with h on so many event loops; 0: one a core. It starts nothing. log is told of panics.
+func New(h *proxy.Handler, log *slog.Logger, loops int) *Plane {
+	p := &Plane{handler: h, log: log}
+	p.fleet.init(p, loops)
+	return p
+}
 
-// Prune closes the connections that no pool can use.
-func (p *Plane) Prune(pools map[string]*proxy.Pool) {}
+// Run runs the event loops until ctx ends, which must not be before every Serve has returned. It is called once, before Serve.
+func (p *Plane) Run(ctx context.Context) { p.fleet.run(ctx) }
 
-// Streams returns how many streams are open, by kind.
-func (p *Plane) Streams() map[string]int64 { return map[string]int64{} }
+// Prepare makes what is needed to reach the backends of the pools. An error means that a file could not be read, and changes nothing.
+func (p *Plane) Prepare(pools map[string]*proxy.Pool) error {
+	for name, pool := range pools {
+		if _, err := p.dialer.config(pool.Connect.TLS); err != nil {
+			return fmt.Errorf("pool %s: %w", name, err)
+		}
+	}
+	return nil
+}
 
-// Close ends the idle connections to backends.
-func (p *Plane) Close() {}
+// Prune closes the idle connections that no pool of the snapshot in force can use.
+func (p *Plane) Prune(pools map[string]*proxy.Pool) {
+	used, known := map[target]bool{}, map[proxy.BackendTLS]bool{}
+	for _, pool := range pools {
+		known[pool.Connect.TLS] = true
+		for _, b := range pool.Balancer.Backends() {
+			used[target{b, pool.Connect}] = true
+		}
+	}
+	p.dialer.keep(known)
+	p.fleet.sweep(func(to target) bool { return used[to] })
+}
+
+// Close ends the idle connections to backends. Called when every Serve has returned.
+func (p *Plane) Close() { p.fleet.sweep(func(target) bool { return false }) }

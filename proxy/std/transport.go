@@ -3,11 +3,9 @@ package std
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -91,7 +89,7 @@ func (ts *transports) close() {
 const continueTimeout = time.Second
 
 func newTransport(key transportKey) (*http.Transport, error) {
-	tlsConfig, err := backendTLS(key.connect.TLS)
+	tlsConfig, err := key.connect.TLS.ClientConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -111,22 +109,6 @@ func newTransport(key transportKey) (*http.Transport, error) {
 		MaxResponseHeaderBytes: 256 << 10,
 		Protocols:              &protocols,
 	}, nil
-}
-
-func backendTLS(c proxy.BackendTLS) (*tls.Config, error) {
-	out := &tls.Config{ServerName: c.ServerName, MinVersion: tls.VersionTLS12}
-	if c.CA == "" {
-		return out, nil
-	}
-	pem, err := os.ReadFile(c.CA)
-	if err != nil {
-		return nil, fmt.Errorf("read connect.tls.ca: %w", err)
-	}
-	out.RootCAs = x509.NewCertPool()
-	if !out.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("connect.tls.ca: %s holds no certificate in PEM form", c.CA)
-	}
-	return out, nil
 }
 
 // dialer connects to backends. Its errors say that nothing was sent.
@@ -161,11 +143,7 @@ func (d dialer) dialTLS(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
-	c := d.tls.Clone()
-	if c.ServerName == "" {
-		c.ServerName, _, _ = net.SplitHostPort(address)
-	}
-	conn := tls.Client(raw, c)
+	conn := tls.Client(raw, proxy.ForBackend(d.tls, address))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		return nil, proxy.Because(proxy.ErrUnsent, fmt.Errorf("TLS handshake with %s: %w", address, err))
