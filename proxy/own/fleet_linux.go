@@ -30,7 +30,7 @@ func (f *fleet) init(p *Plane, n int) {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	for i := range n {
+	for i := range max(0, n) { // fewer than none: goroutines alone, as elsewhere
 		l, err := newLoop(i, p)
 		if err != nil {
 			p.log.Warn("an event loop cannot be made; goroutines serve in its place", "error", err)

@@ -70,7 +70,7 @@ func serve(t testing.TB, loops int, change func(*proxy.ListenerOptions, *proxy.R
 	var running, serving sync.WaitGroup
 	running.Go(func() { f.plane.Run(ctx) })
 	serving.Go(func() {
-		f.plane.Serve(cut, detaching{l}, Options{Key: "main", ReadHeader: 5 * time.Second, Idle: time.Minute, HeaderBytes: 32 << 10, HeaderCount: 100})
+		f.plane.Serve(cut, detaching(l), Options{Key: "main", ReadHeader: 5 * time.Second, Idle: time.Minute, HeaderBytes: 32 << 10, HeaderCount: 100})
 	})
 	f.end = sync.OnceFunc(func() {
 		l.Close()
@@ -83,23 +83,19 @@ func serve(t testing.TB, loops int, change func(*proxy.ListenerOptions, *proxy.R
 	return f
 }
 
-// detaching hands out connections that can leave Go's poller.
-type detaching struct{ net.Listener }
+// carriers are the runtimes, by the number of loops that serve is given.
+var carriers = map[string]int{"loops": 2, "goroutines": -1}
 
-func (d detaching) Accept() (net.Conn, error) {
-	c, err := d.Listener.Accept()
-	if err != nil {
-		return nil, err
+// onEach runs f on both runtimes.
+func onEach(t *testing.T, f func(t *testing.T, loops int)) {
+	for name, loops := range carriers {
+		t.Run(name, func(t *testing.T) { f(t, loops) })
 	}
-	return &leaver{Conn: c}, nil
 }
 
-type leaver struct{ net.Conn }
+func TestARequestPassesAndItsAnswerComesBack(t *testing.T) { onEach(t, passes) }
 
-func (l *leaver) Detach() (int, error) { return detach(l.Conn) }
-func (l *leaver) Attach(c net.Conn)    { l.Conn = c }
-
-func TestARequestPassesAndItsAnswerComesBack(t *testing.T) {
+func passes(t *testing.T, loops int) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("X-Seen", r.Method+" "+r.RequestURI+" "+r.Header.Get("X-Forwarded-For"))
@@ -107,7 +103,7 @@ func TestARequestPassesAndItsAnswerComesBack(t *testing.T) {
 		io.WriteString(w, "hello")
 	}))
 	defer backend.Close()
-	f := serve(t, 1, nil, backend.URL)
+	f := serve(t, loops, nil, backend.URL)
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for range 3 {
