@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 
 	"usher/proxy/field"
@@ -29,17 +31,20 @@ func (x *Exchange) admit() error {
 	case l.Body > 0 && r.ContentLength > l.Body:
 		return ErrBodyTooLarge
 	}
-	return l.admitFields(&r.Header, r.Host)
+	return l.admitFields(r)
 }
 
 // admitFields checks the field lines. A Host among them, as HTTP/2 allows beside :authority, must say the same (RFC 9113 8.3.1).
-func (l *Listener) admitFields(h *field.Section, host string) error {
-	if l.HeaderCount > 0 && h.Len() > l.HeaderCount {
+func (l *Listener) admitFields(r *Request) error {
+	if l.HeaderCount > 0 && r.Header.Len() > l.HeaderCount {
 		return errHeaderSize
 	}
 	size := 0
-	for _, line := range h.Lines() {
-		if !field.IsToken(line.Name) || !field.IsValue(line.Value) || field.Equal(line.Name, "Host") && line.Value != host {
+	for _, line := range r.Header.Lines() {
+		if !r.FieldsChecked && !(field.IsToken(line.Name) && field.IsValue(line.Value)) {
+			return errBadRequest
+		}
+		if field.Equal(line.Name, "Host") && line.Value != r.Host {
 			return errBadRequest
 		}
 		size += len(line.Name) + len(line.Value) + len(": \r\n")
@@ -52,15 +57,10 @@ func (l *Listener) admitFields(h *field.Section, host string) error {
 
 // newRequestID returns 128 random bits in hexadecimal. Nobody can foretell them: the runtime's generator is a cipher, seeded by the kernel.
 func (x *Exchange) newRequestID() string {
-	const digits = "0123456789abcdef"
-	id := x.arena.room(32)
-	for range 2 {
-		for bits, n := rand.Uint64(), 0; n < 16; n++ {
-			id = append(id, digits[bits>>60])
-			bits <<= 4
-		}
-	}
-	return x.arena.keep(id)
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(raw[8:], rand.Uint64())
+	return x.arena.keep(hex.AppendEncode(x.arena.room(2*len(raw)), raw[:]))
 }
 
 // goodRequestID reports whether an ID that came from outside may stand in logs and headers.

@@ -83,6 +83,7 @@ func (v *visits) next() error {
 	x.Entry, x.Start = "main", time.Now()
 	q := &x.Request
 	q.Method, q.Target, q.Host, q.Proto, q.Peer = "GET", "/shop/item?id=42&ref=%E2%9C%93", "shop.example", "HTTP/1.1", visitor
+	q.FieldsChecked = true
 	for _, l := range browser {
 		q.Header.Add(l.Name, l.Value)
 	}

@@ -113,6 +113,8 @@ type Request struct {
 	// Proto is "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0".
 	Proto  string
 	Header field.Section
+	// FieldsChecked says that each line of Header has been held against field.IsToken and field.IsValue, as proxy/h1 does where it parses.
+	FieldsChecked bool
 	// Peer is the address of the connection's other end.
 	Peer netip.AddrPort
 	// TLS says that the connection is encrypted.

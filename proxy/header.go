@@ -122,16 +122,18 @@ func (x *Exchange) prepare() {
 func (x *Exchange) keepSpecial(line *field.Line) bool {
 	l := x.listener
 	switch {
-	case l.strip.Has(line.Name), isHopByHop(line.Name):
-		return false
-	case l.owned.Has(line.Name):
-		return x.trusted && !strings.ContainsAny(line.Name, "_.")
-	case !l.KeepUnderscores && strings.Contains(line.Name, "_"):
+	case l.strip.Has(line.Name):
 		return false
 	case field.Equal(line.Name, "Host"): // Request.Host says the same
 		return false
 	case field.Equal(line.Name, "Cookie"):
 		return x.hideCookies(line)
+	case isHopByHop(line.Name):
+		return false
+	case l.owned.Has(line.Name):
+		return x.trusted && !strings.ContainsAny(line.Name, "_.")
+	case !l.KeepUnderscores && strings.Contains(line.Name, "_"):
+		return false
 	}
 	return x.trusted || !isForwarded(line.Name)
 }
@@ -141,7 +143,7 @@ func (x *Exchange) hideCookies(line *field.Line) bool {
 	if len(x.listener.hidden) == 0 {
 		return true
 	}
-	kept, changed := affinity.Strip(x.arena.room(len(line.Value)), line.Value, func(name string) bool { return x.listener.hidden[name] })
+	kept, changed := affinity.Strip(x.arena.room(len(line.Value)), line.Value, x.listener.hides)
 	if changed {
 		line.Value = x.arena.keep(kept)
 	}

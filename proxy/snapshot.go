@@ -52,6 +52,8 @@ type Listener struct {
 	special field.Names
 	// hidden holds the cookies that no backend sees.
 	hidden map[string]bool
+	// hiddenLengths has a bit for each length of their names: most cookies need no look into the map.
+	hiddenLengths uint64
 }
 
 // Pool is a pool as exchanges see it.
@@ -108,7 +110,7 @@ func newListener(o ListenerOptions, routes []*Route) *Listener {
 		}
 		for _, p := range r.pools {
 			if p.pool.Affinity != nil && p.pool.HideCookie {
-				l.hidden[p.pool.Affinity.CookieName()] = true
+				l.hide(p.pool.Affinity.CookieName())
 			}
 		}
 	}
@@ -119,6 +121,16 @@ func newListener(o ListenerOptions, routes []*Route) *Listener {
 		l.special.AddAll(names)
 	}
 	return l
+}
+
+func (l *Listener) hide(cookie string) {
+	l.hidden[cookie] = true
+	l.hiddenLengths |= 1 << min(len(cookie), 63)
+}
+
+// hides reports whether no backend sees a cookie of that name.
+func (l *Listener) hides(cookie string) bool {
+	return l.hiddenLengths>>min(len(cookie), 63)&1 != 0 && l.hidden[cookie]
 }
 
 // Pools returns the pools by name. The map is not to be changed.
