@@ -104,6 +104,7 @@ func (v *visits) Forward(x *Exchange, _ balancer.Lease) error {
 	if err := x.Answered(); err != nil {
 		return err
 	}
+	x.FirstByte, x.End = x.Start, x.Start // by the clock of an event loop, which is read once a turn
 	x.HeadOut()
 	return nil
 }

@@ -32,7 +32,7 @@ type Exchange struct {
 	Entry   string
 	Request Request
 	// Shard is a small number that tells apart those who serve at the same time: the event loop's. Observers may count by it. Set by the
-	// plane; Reset keeps it.
+	// plane, 0 or more, and not changed before Serve has returned; Reset keeps it.
 	Shard int
 	// Reuse says that nothing of what Forward was given is looked at once the exchange is over, so that the next one may have the memory of
 	// the strings that the walk has made: net/http's Transport, for one, may go on writing a request that it has given up. Set by the
@@ -171,7 +171,7 @@ func (x *Exchange) Connect() ConnectConfig { return x.pool.Connect }
 
 func (x *Exchange) giveBack() {
 	if x.snapshot != nil {
-		x.snapshot.release()
+		x.snapshot.release(x.Shard)
 	}
 	x.snapshot, x.listener, x.route, x.pool = nil, nil, nil, nil
 }

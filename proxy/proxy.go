@@ -60,7 +60,7 @@ func (h *Handler) Refuse(x *Exchange, f Forwarder, why *Refused) {
 }
 
 func (h *Handler) begin(x *Exchange) {
-	x.snapshot, x.Received = h.current.hold(), x.Request.Path()
+	x.snapshot, x.Received = h.current.hold(x.Shard), x.Request.Path()
 	if x.Start.IsZero() {
 		x.Start = time.Now()
 	}

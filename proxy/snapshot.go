@@ -17,10 +17,19 @@ import (
 type Snapshot struct {
 	listeners map[string]*Listener
 	pools     map[string]*Pool
-	held      atomic.Int64
+	holds     [shards]holds
+	retired   atomic.Bool
 	once      sync.Once
 	free      chan struct{}
 }
+
+// holds counts the exchanges of some shards that hold a snapshot. Cores that serve at the same time count in different lines of memory.
+type holds struct {
+	n atomic.Int64
+	_ [56]byte
+}
+
+const shards = 16 // a power of two
 
 // ListenerOptions is what serving needs to know of a listener.
 type ListenerOptions struct {
@@ -78,7 +87,6 @@ type Pool struct {
 // NewSnapshot puts a configuration together. The pools must not be used by another snapshot, though their backends may.
 func NewSnapshot(listeners []ListenerOptions, routes []RouteConfig, pools []*Pool) (*Snapshot, error) {
 	s := &Snapshot{listeners: map[string]*Listener{}, pools: map[string]*Pool{}, free: make(chan struct{})}
-	s.held.Store(1) // the owner's, until retire
 	for _, p := range pools {
 		s.pools[p.Name] = p
 	}
@@ -143,27 +151,46 @@ func (s *Snapshot) Activate() {
 	}
 }
 
-// release gives back one hold. Whoever gives back the last one after the owner has marks the snapshot free.
-func (s *Snapshot) release() {
-	if s.held.Add(-1) == 0 {
-		s.once.Do(func() { close(s.free) })
+// release gives back one hold of that shard.
+func (s *Snapshot) release(shard int) {
+	s.holds[uint(shard)%shards].n.Add(-1)
+	if s.retired.Load() {
+		s.freeUnlessHeld()
 	}
+}
+
+// retire is called once, when s is no longer in force.
+func (s *Snapshot) retire() {
+	s.retired.Store(true)
+	s.freeUnlessHeld()
+}
+
+// freeUnlessHeld marks s free if no exchange holds it. s is out of force: an exchange that has it counted it before, in the counter of its
+// shard, and counts there until its end. So a counter that is found 0 once stays without one, and it does no harm that they are read one
+// after another. Whoever gives back the last hold looks after that, or retire does: one of them finds all at 0.
+func (s *Snapshot) freeUnlessHeld() {
+	for i := range s.holds {
+		if s.holds[i].n.Load() != 0 {
+			return
+		}
+	}
+	s.once.Do(func() { close(s.free) })
 }
 
 // current is the snapshot in force.
 type current struct{ p atomic.Pointer[Snapshot] }
 
-// hold returns the snapshot in force, counted: it is not free before its release.
+// hold returns the snapshot in force, counted for the shard: it is not free before its release.
 //
 // Load, count, look again: between the load and the count the snapshot may have been retired and found free, and the second look tells.
-func (c *current) hold() *Snapshot {
+func (c *current) hold(shard int) *Snapshot {
 	for {
 		s := c.p.Load()
-		s.held.Add(1)
+		s.holds[uint(shard)%shards].n.Add(1)
 		if c.p.Load() == s {
 			return s
 		}
-		s.release()
+		s.release(shard)
 	}
 }
 
@@ -176,6 +203,6 @@ func (c *current) swap(next *Snapshot) (retired <-chan struct{}) {
 		close(done)
 		return done
 	}
-	old.release()
+	old.retire()
 	return old.free
 }

@@ -29,19 +29,19 @@ func TestASnapshotIsFreeOnceItsLastExchangeHasGivenItBack(t *testing.T) {
 	if !isClosed(c.swap(bareSnapshot(t))) {
 		t.Error("before the first there was none, and it is not free")
 	}
-	one, two := c.hold(), c.hold()
+	one, two := c.hold(1), c.hold(2+shards)
 	retired := c.swap(bareSnapshot(t))
-	for _, held := range []*Snapshot{one, two} {
+	for i, held := range []*Snapshot{one, two} {
 		if isClosed(retired) {
 			t.Fatal("free while an exchange holds it")
 		}
-		held.release()
+		held.release(1 + i)
 	}
 	if !isClosed(retired) {
 		t.Error("nobody holds it, and it is not free")
 	}
-	next := c.hold()
-	next.release()
+	next := c.hold(0)
+	next.release(0)
 	if next == one || isClosed(next.free) {
 		t.Error("the snapshot in force is the old one, or free")
 	}
@@ -53,16 +53,16 @@ func TestNoExchangeRunsOnASnapshotThatIsFree(t *testing.T) {
 	c.swap(bareSnapshot(t))
 	done := make(chan struct{})
 	var wg sync.WaitGroup
-	for range exchanges {
+	for shard := range exchanges {
 		wg.Go(func() {
 			for !isClosed(done) {
-				s := c.hold()
+				s := c.hold(shard / 2)
 				if isClosed(s.free) {
 					t.Error("an exchange was given a snapshot that had been found free")
-					s.release()
+					s.release(shard / 2)
 					return
 				}
-				s.release()
+				s.release(shard / 2)
 			}
 		})
 	}
