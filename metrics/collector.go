@@ -40,9 +40,6 @@ type collector struct {
 }
 
 func newCollector(version string, s Sources) *collector {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
-	}
 	return &collector{
 		Sources: s, version: version,
 		build:         desc("build_info", "Which version this is; always 1.", "version"),

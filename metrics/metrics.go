@@ -3,7 +3,6 @@ package metrics
 
 import (
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,40 +19,23 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests, backendRequests, affinity, affinityKey, moved *prometheus.CounterVec
-	duration, overhead                                      *prometheus.HistogramVec
-	retries                                                 prometheus.Counter
-	reloadOK, reloadTime                                    prometheus.Gauge
+	shards [shards]shard
 
-	// mu guards the making and dropping of series, so that a handle in a table never belongs to a series that is gone.
-	mu       sync.Mutex
-	answers  table[answerKey, prometheus.Counter]
-	timings  table[routeKey, timing]
-	bindings table[bindingKey, bindingCounters]
-	backends table[backendKey, prometheus.Counter]
+	reloadOK, reloadTime prometheus.Gauge
 }
+
+// shards is a power of two, and more than most machines have processors.
+const shards = 64
 
 var _ proxy.Observer = (*Metrics)(nil)
 
 // New returns the metrics of a proxy of that version, with nothing counted. Gauges are read from s at each scrape.
 func New(version string, s Sources) *Metrics {
 	m := &Metrics{
-		registry:        prometheus.NewRegistry(),
-		requests:        counter("http_requests_total", "Requests, by the status that they were answered with.", "listener", "route", "method", "code"),
-		backendRequests: counter("backend_requests_total", "Requests, by the backend that was asked last.", "pool", "backend"),
-		affinity:        counter("affinity_total", "Requests to pools with affinity, by what the client's cookie said and what became of it.", "pool", "request", "response"),
-		affinityKey:     counter("affinity_key_total", "Affinity cookies opened, by the secret that opened them.", "pool", "key"),
-		moved:           counter("sessions_moved_total", "Clients bound to one backend and moved to another, by the reason.", "pool", "reason"),
-		duration: histogram("http_request_duration_seconds", "Time from a request's first byte to the end of its response.",
-			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60),
-		overhead: histogram("http_overhead_seconds", "Time from a request's first byte to its response's, without the wait for the backend.",
-			.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1),
-		retries:    counter("retries_total", "Further backends asked, by what had become of the one before.", "reason").WithLabelValues("connect"),
+		registry:   prometheus.NewRegistry(),
 		reloadOK:   gauge("config_last_reload_successful", "Whether the last configuration that was read is in force."),
 		reloadTime: gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read."),
 	}
-	m.answers.make, m.timings.make = m.newAnswer, m.newTiming
-	m.bindings.make, m.backends.make = m.newBinding, m.newBackend
 	m.registry.MustRegister(m.own()...)
 	m.registry.MustRegister(newCollector(version, s),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -62,25 +44,17 @@ func New(version string, s Sources) *Metrics {
 
 // own lists the metrics that are written to, and not read at scrape.
 func (m *Metrics) own() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.backendRequests, m.affinity, m.affinityKey, m.moved, m.retries, m.duration, m.overhead, m.reloadOK, m.reloadTime}
+	return []prometheus.Collector{newExchanges(&m.shards), m.reloadOK, m.reloadTime}
 }
 
 const namespace = "usher"
 
-func counter(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 }
 
 func gauge(name, help string) prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
-}
-
-// histogram has classic buckets and native ones: a scraper takes those that it understands.
-func histogram(name, help string, buckets ...float64) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: name, Help: help, Buckets: buckets,
-		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
-	}, []string{"listener", "route"})
 }
 
 // Handler serves the metrics, in the format that the scraper asks for. At most four scrapes run at once; others get 503.
@@ -105,16 +79,17 @@ func (m *Metrics) Keep(listeners, routes []string, pools []*balancer.Pool) {
 	for _, p := range pools {
 		serves[p.Name()] = p
 	}
-	known := func(k routeKey) bool { return listens[k.listener] && routed[k.route] }
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.answers.keep(func(k answerKey) bool { return known(k.routeKey) }, m.dropAnswer)
-	m.timings.keep(known, m.dropTiming)
-	m.bindings.keep(func(k bindingKey) bool { return serves[k.pool] != nil }, m.dropBinding)
-	m.backends.keep(func(k backendKey) bool {
-		p := serves[k.pool]
-		return p != nil && p.Backend(k.backend) != nil
-	}, m.dropBackend)
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.routes.keep(func(k routeKey) bool { return listens[k.listener] && routed[k.route] })
+		s.pools.keep(func(name string) bool { return serves[name] != nil })
+		for name, p := range s.pools.each {
+			p.backends.keep(func(id string) bool {
+				now := serves[name] // nil if it has come back meanwhile
+				return now != nil && now.Backend(id) != nil
+			})
+		}
+	}
 }
 
 // setOf is the set of names, and of the empty one: an exchange may have ended before it had a route.

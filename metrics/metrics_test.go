@@ -184,14 +184,6 @@ func TestOpenMetricsIsSpoken(t *testing.T) {
 	}
 }
 
-func TestObserveAllocatesNothing(t *testing.T) {
-	m := New("", Sources{})
-	x := exchange(bound(affinity.Valid, affinity.Moved))
-	if n := testing.AllocsPerRun(1000, func() { m.Observe(x) }); n != 0 {
-		t.Errorf("got %v allocations, want none", n)
-	}
-}
-
 func TestClientsCannotMakeSeries(t *testing.T) {
 	m := New("", Sources{})
 	for i := range 100 {
@@ -237,7 +229,8 @@ func TestKeepDropsWhatIsNoLongerConfigured(t *testing.T) {
 		exchange(in("old", "shop", "web", "web-1")), exchange(in("main", "gone", "web", "web-1")),
 		exchange(moved, in("main", "shop", "lost", "web-1")), exchange(in("main", "shop", "web", "web-9")),
 	}
-	for _, x := range append(kept, dropped...) {
+	for i, x := range append(kept, dropped...) {
+		x.Shard = i / 2
 		m.Observe(x)
 	}
 	m.Keep([]string{"main"}, []string{"shop"}, []*balancer.Pool{pool(t, "web", "web-1")})
@@ -266,7 +259,7 @@ func TestConcurrentExchangesAreAllCounted(t *testing.T) {
 	for i := range workers {
 		all.Go(func() {
 			for j := range each {
-				m.Observe(exchange(bound(affinity.State(j%3), affinity.Inserted), func(x *proxy.Exchange) { x.Response.Status = 200 + i%2 }))
+				m.Observe(exchange(bound(affinity.State(j%3), affinity.Inserted), func(x *proxy.Exchange) { x.Shard, x.Response.Status = i/2*(shards/2), 200+i%2 }))
 				if j%50 == 0 {
 					m.Keep([]string{"main"}, []string{"shop"}, []*balancer.Pool{p})
 					m.registry.Gather()
@@ -294,11 +287,24 @@ func TestARefusedReloadKeepsTheTimeOfTheLastGoodOne(t *testing.T) {
 	}
 }
 
-func BenchmarkObserve(b *testing.B) {
+func TestASeriesIsTheSumOfAllShards(t *testing.T) {
 	m := New("", Sources{})
-	x := exchange(bound(affinity.Valid, affinity.Unchanged))
-	b.ReportAllocs()
-	for b.Loop() {
-		m.Observe(x)
+	for i := range 3 * shards {
+		m.Observe(exchange(bound(affinity.Valid, affinity.Moved), retried, func(x *proxy.Exchange) { x.Shard = i }))
+	}
+	for i := range m.shards {
+		if got := m.shards[i].retries.Load(); got != 6 {
+			t.Errorf("shard %d counts %d retries, want 6", i, got)
+		}
+	}
+	text := scrape(t, m)
+	for _, line := range []string{
+		`usher_http_requests_total{code="200",listener="main",method="GET",route="shop"} 192`, `usher_backend_requests_total{backend="web-1",pool="web"} 192`,
+		`usher_affinity_total{pool="web",request="valid",response="moved"} 192`, `usher_retries_total{reason="connect"} 384`,
+		`usher_http_request_duration_seconds_bucket{listener="main",route="shop",le="0.05"} 192`, `usher_http_overhead_seconds_count{listener="main",route="shop"} 192`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is missing:\n%s", line, text)
+		}
 	}
 }

@@ -1,125 +1,127 @@
 package metrics
 
 import (
-	"fmt"
 	"strings"
-
-	"github.com/prometheus/client_golang/prometheus"
+	"sync/atomic"
+	"time"
 
 	"usher/affinity"
 	"usher/proxy"
 )
 
+// shard is what one event loop counts, and no other while there are no more loops than shards: in steady state a cache line has one writer. A
+// series is the sum of all shards.
+type shard struct {
+	routes  table[routeKey, routeCounts]
+	pools   table[string, poolCounts]
+	retries atomic.Uint64
+	_       [64]byte // what is behind it is on other cache lines
+}
+
 // routeKey is where an exchange came in and what served it; route is empty when it was answered before it had one.
 type routeKey struct{ listener, route string }
 
-func (k routeKey) clone() routeKey {
-	return routeKey{strings.Clone(k.listener), strings.Clone(k.route)}
-}
-
+// answerKey is a status, and a method that method has let pass.
 type answerKey struct {
-	routeKey
 	method string
 	status int
 }
 
-type timing struct{ duration, overhead prometheus.Observer }
+// routeCounts are the exchanges of one route on one listener.
+type routeCounts struct {
+	since              time.Time // when it was made
+	answers            table[answerKey, count]
+	duration, overhead histogram
+	_                  [64]byte
+}
 
-type bindingKey struct {
-	pool       string
+// poolCounts are the exchanges that came to one pool.
+type poolCounts struct {
+	since    time.Time // when it was made
+	backends table[string, count]
+	bindings [bindings]atomic.Uint64
+	_        [64]byte
+}
+
+// count is a cache line.
+type count struct {
+	atomic.Uint64
+	_ [56]byte
+}
+
+// Observe counts an exchange that is over. It takes no lock and allocates nothing, once the names and the status have been seen.
+func (m *Metrics) Observe(x *proxy.Exchange) {
+	s := &m.shards[x.Shard&(shards-1)]
+	s.routes.find(routeKey{x.Listener, x.Route}, newRoute).observe(x)
+	if x.Backend != "" || x.HasAffinity {
+		s.pools.find(x.Pool, newPool).observe(x)
+	}
+	if n := x.Retried(); n > 0 {
+		s.retries.Add(uint64(n))
+	}
+}
+
+func (r *routeCounts) observe(x *proxy.Exchange) {
+	r.answers.find(answerKey{method(x.Request.Method), x.Response.Status}, newAnswer).Add(1)
+	r.duration.observe(durations, x.End.Sub(x.Start))
+	if !x.FirstByte.IsZero() {
+		r.overhead.observe(overheads, x.FirstByte.Sub(x.Start)-x.BackendWait)
+	}
+}
+
+func (p *poolCounts) observe(x *proxy.Exchange) {
+	if x.Backend != "" {
+		p.backends.find(x.Backend, newBackend).Add(1)
+	}
+	if x.HasAffinity {
+		p.bindings[binding{x.Bound, x.Change, x.ByPrevious}.index()].Add(1)
+	}
+}
+
+func newRoute(k routeKey) (routeKey, *routeCounts) {
+	return routeKey{strings.Clone(k.listener), strings.Clone(k.route)}, &routeCounts{since: time.Now()}
+}
+
+func newAnswer(k answerKey) (answerKey, *count) {
+	k.method = strings.Clone(k.method)
+	return k, new(count)
+}
+
+func newPool(name string) (string, *poolCounts) {
+	return strings.Clone(name), &poolCounts{since: time.Now()}
+}
+
+func newBackend(id string) (string, *count) { return strings.Clone(id), new(count) }
+
+// binding is what a client's cookie said, what became of it, and whether a previous secret opened it.
+type binding struct {
 	state      affinity.State
 	change     affinity.Change
 	byPrevious bool
 }
 
-// bindingCounters are the counters that one kind of binding adds to. key and moved may be nil.
-type bindingCounters struct{ all, key, moved prometheus.Counter }
+// bindings is the number of different ones.
+const bindings = 2 * int(affinity.Gone+1) * int(affinity.Moved+1)
 
-type backendKey struct{ pool, backend string }
-
-// Observe counts an exchange that is over.
-func (m *Metrics) Observe(x *proxy.Exchange) {
-	route := routeKey{x.Listener, x.Route}
-	m.answers.find(answerKey{route, method(x.Request.Method), x.Response.Status}, &m.mu).Inc()
-	t := m.timings.find(route, &m.mu)
-	t.duration.Observe(x.End.Sub(x.Start).Seconds())
-	if !x.FirstByte.IsZero() {
-		t.overhead.Observe(max(0, x.FirstByte.Sub(x.Start)-x.BackendWait).Seconds())
+func (b binding) index() int {
+	i := int(b.state)*int(affinity.Moved+1) + int(b.change)
+	if b.byPrevious {
+		i += bindings / 2
 	}
-	if x.Backend != "" {
-		m.backends.find(backendKey{x.Pool, x.Backend}, &m.mu).Inc()
-	}
-	if x.Retried() > 0 {
-		m.retries.Add(float64(x.Retried()))
-	}
-	if x.HasAffinity {
-		m.bindings.find(bindingKey{x.Pool, x.Bound, x.Change, x.ByPrevious}, &m.mu).count()
-	}
+	return i
 }
 
-func (b bindingCounters) count() {
-	b.all.Inc()
-	if b.key != nil {
-		b.key.Inc()
-	}
-	if b.moved != nil {
-		b.moved.Inc()
-	}
-}
-
-func (m *Metrics) newAnswer(k answerKey) (answerKey, prometheus.Counter) {
-	k.routeKey, k.method = k.clone(), strings.Clone(k.method)
-	return k, m.requests.WithLabelValues(k.labels()...)
-}
-
-func (m *Metrics) dropAnswer(k answerKey) { m.requests.DeleteLabelValues(k.labels()...) }
-
-// labels are the key's, with the status as three digits: 000 for an exchange that broke off before it had one.
-func (k answerKey) labels() []string {
-	return []string{k.listener, k.route, k.method, fmt.Sprintf("%03d", k.status)}
-}
-
-func (m *Metrics) newTiming(k routeKey) (routeKey, timing) {
-	k = k.clone()
-	return k, timing{m.duration.WithLabelValues(k.listener, k.route), m.overhead.WithLabelValues(k.listener, k.route)}
-}
-
-func (m *Metrics) dropTiming(k routeKey) {
-	m.duration.DeleteLabelValues(k.listener, k.route)
-	m.overhead.DeleteLabelValues(k.listener, k.route)
-}
-
-func (m *Metrics) newBackend(k backendKey) (backendKey, prometheus.Counter) {
-	k = backendKey{strings.Clone(k.pool), strings.Clone(k.backend)}
-	return k, m.backendRequests.WithLabelValues(k.pool, k.backend)
-}
-
-func (m *Metrics) dropBackend(k backendKey) { m.backendRequests.DeleteLabelValues(k.pool, k.backend) }
-
-func (m *Metrics) newBinding(k bindingKey) (bindingKey, bindingCounters) {
-	k.pool = strings.Clone(k.pool)
-	c := bindingCounters{all: m.affinity.WithLabelValues(k.pool, k.state.String(), k.change.String())}
-	if secret := k.secret(); secret != "" {
-		c.key = m.affinityKey.WithLabelValues(k.pool, secret)
-	}
-	if reason := k.reason(); reason != "" {
-		c.moved = m.moved.WithLabelValues(k.pool, reason)
-	}
-	return k, c
-}
-
-func (m *Metrics) dropBinding(k bindingKey) {
-	pool := prometheus.Labels{"pool": k.pool}
-	m.affinity.DeletePartialMatch(pool)
-	m.affinityKey.DeletePartialMatch(pool)
-	m.moved.DeletePartialMatch(pool)
+// bindingAt is the one that has index i.
+func bindingAt(i int) binding {
+	n := i % (bindings / 2)
+	return binding{affinity.State(n / int(affinity.Moved+1)), affinity.Change(n % int(affinity.Moved+1)), i >= bindings/2}
 }
 
 // secret tells which of the pool's secrets opened the cookie; empty when none did.
-func (k bindingKey) secret() string {
-	switch k.state {
+func (b binding) secret() string {
+	switch b.state {
 	case affinity.Valid, affinity.Gone, affinity.Expired:
-		if k.byPrevious {
+		if b.byPrevious {
 			return "previous"
 		}
 		return "current"
@@ -128,11 +130,11 @@ func (k bindingKey) secret() string {
 }
 
 // reason tells why the client was moved: its backend is no longer configured, or could not be reached. Empty when it was not moved.
-func (k bindingKey) reason() string {
+func (b binding) reason() string {
 	switch {
-	case k.change != affinity.Moved:
+	case b.change != affinity.Moved:
 		return ""
-	case k.state == affinity.Gone:
+	case b.state == affinity.Gone:
 		return "gone"
 	}
 	return "unreachable"

@@ -23,6 +23,7 @@ import (
 var drivers = map[string][]string{
 	"github.com/gorilla/securecookie":     {"affinity"},
 	"github.com/prometheus/client_golang": {"metrics"},
+	"github.com/prometheus/client_model":  {"metrics"},
 	"github.com/spf13/cobra":              {"cmd/usher"},
 	"golang.org/x/sys":                    {"accesslog", "cmd/usher", "listen"}, // the kernel: log files, terminals, sockets
 	"gopkg.in/yaml.v3":                    {"config"},
