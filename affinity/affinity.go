@@ -24,6 +24,7 @@ type Binder struct {
 	// plain and tls are the attributes behind the value, without and with TLS.
 	plain, tls string
 	openers    sync.Pool // of *opener
+	memo       *memo
 }
 
 // key is what follows from one secret.
@@ -43,7 +44,7 @@ func New(cfg Config, pool string, backends []string, secrets []conf.Secret) (*Bi
 	if len(secrets) == 0 || cfg.Cookie.Name == "" {
 		return nil, fmt.Errorf("affinity of pool %q needs a secret and a cookie name", pool)
 	}
-	b := &Binder{cfg: cfg, plain: cfg.Cookie.attributes(false), tls: cfg.Cookie.attributes(true)}
+	b := &Binder{cfg: cfg, memo: newMemo(), plain: cfg.Cookie.attributes(false), tls: cfg.Cookie.attributes(true)}
 	for _, s := range secrets {
 		if len(s) < MinSecret {
 			return nil, fmt.Errorf("affinity of pool %q: a secret needs at least %d bytes", pool, MinSecret)
@@ -96,11 +97,9 @@ func (b *Binder) Open(values []string, now time.Time) Binding {
 	if len(values) == 0 {
 		return Binding{}
 	}
-	o := b.openers.Get().(*opener)
-	defer b.openers.Put(o)
 	best := Binding{State: Invalid}
 	for _, v := range values[:min(len(values), tries)] {
-		bound, ok := b.open(o, v, now)
+		bound, ok := b.open(v, now)
 		switch {
 		case ok && bound.State == Valid:
 			return bound
@@ -111,29 +110,38 @@ func (b *Binder) Open(values []string, now time.Time) Binding {
 	return best
 }
 
-func (b *Binder) open(o *opener, value string, now time.Time) (Binding, bool) {
+func (b *Binder) open(value string, now time.Time) (Binding, bool) {
+	p, i, ok := b.memo.get(value)
+	if !ok {
+		if p, i, ok = b.unseal(value); !ok {
+			return Binding{}, false
+		}
+		b.memo.put(value, p, i)
+	}
+	bound := Binding{State: b.judge(p, now), Previous: i > 0, id: p.id, first: p.first, last: p.last}
+	if bound.State == Valid {
+		if bound.Backend, ok = b.keys[i].backends[p.backend]; !ok {
+			bound.State = Gone
+		}
+	}
+	return bound, bound.State != Invalid
+}
+
+// unseal returns the payload of a cookie that was sealed for this pool, and the index of the key.
+func (b *Binder) unseal(value string) (p payload, key int, ok bool) {
+	o := b.openers.Get().(*opener)
+	defer b.openers.Put(o)
 	if !o.read(value) {
-		return Binding{}, false
+		return payload{}, 0, false
 	}
 	for i := range b.keys {
 		k := &b.keys[i]
-		raw, ok := o.unseal(k, i)
-		if !ok {
-			continue
+		if raw, ok := o.unseal(k, i); ok {
+			p, ok = unmarshal(raw)
+			return p, i, ok && p.pool == k.pool
 		}
-		p, ok := unmarshal(raw)
-		if !ok || p.pool != k.pool {
-			return Binding{}, false
-		}
-		bound := Binding{State: b.judge(p, now), Previous: i > 0, id: p.id, first: p.first, last: p.last}
-		if bound.State == Valid {
-			if bound.Backend, ok = k.backends[p.backend]; !ok {
-				bound.State = Gone
-			}
-		}
-		return bound, bound.State != Invalid
 	}
-	return Binding{}, false
+	return payload{}, 0, false
 }
 
 // Seal decides whether the response must carry a cookie when backend has served a client that was bound as was says. setCookie is the

@@ -117,11 +117,13 @@ func FuzzOpenAgreesWithTheLibrary(f *testing.F) {
 func TestOpeningAllocatesNothing(t *testing.T) {
 	b := binder(t, config(nil), "web", []string{"a"}, secretB, secretA)
 	values := []string{"junk", sealed(t, b, "a", start), kept(t)}
-	b.Open(values, start)
 	o := newOpener(b.CookieName(), b.keys)
 	if n := testing.AllocsPerRun(100, func() {
+		b.Open(values, start)
 		for _, v := range values {
-			b.open(o, v, start)
+			if o.read(v) {
+				o.unseal(&b.keys[1], 1)
+			}
 		}
 	}); n != 0 {
 		t.Errorf("got %v allocations, want 0", n)
