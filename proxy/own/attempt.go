@@ -70,7 +70,7 @@ func (w *worker) try(to target, fresh bool) (again bool, err error) {
 		return false, proxy.Because(proxy.ErrUnsent, err)
 	}
 	defer u.drop()
-	began := w.carrier.now()
+	began := clock()
 	sent, err := w.send()
 	if err != nil {
 		stale := sent == 0 || u.sure
@@ -82,7 +82,7 @@ func (w *worker) try(to target, fresh bool) (again bool, err error) {
 	w.upload.begin()
 	defer w.upload.end()
 	err = u.answer()
-	w.BackendWait += time.Duration(w.carrier.now() - began)
+	w.BackendWait += time.Duration(max(0, w.carrier.now()-began))
 	if errors.Is(err, errBackendGone) && !u.fresh() && u.sure {
 		return true, nil
 	}
@@ -151,7 +151,7 @@ func (w *worker) send() (sent int, err error) {
 	if line.Host == "" { // HTTP/1.0
 		line.Host = w.up.to.backend.Address
 	}
-	out, err := h1.AppendRequestHead(w.room(), line, &w.Request.Header, hop)
+	out, err := h1.AppendRequestHead(w.out, line, &w.Request.Header, hop)
 	if err != nil {
 		return 0, proxy.ErrTarget
 	}
@@ -256,7 +256,7 @@ func (u *attempt) interim() error {
 		w.upload.goAhead()
 	} else if w.head.Minor == 1 {
 		proxy.CleanResponse(&u.head.Fields)
-		out, err := h1.AppendResponseHead(w.room(), status, &u.head.Fields, h1.Hop{})
+		out, err := h1.AppendResponseHead(w.out, status, &u.head.Fields, h1.Hop{})
 		if err != nil {
 			return proxy.Because(proxy.ErrAnswer, err)
 		}

@@ -29,8 +29,13 @@ func (b *buffer) grow(size int) {
 	b.b, b.r = next, 0
 }
 
-// pools hand out memory of three sizes, which is taken when bytes arrive and given back when a connection rests.
-var heads, answers, bodies, outs = newPool(headRoom), newPool(answerRoom), newPool(bodyRoom), newPool(outRoom)
+// Memory is taken when bytes arrive, and given back when a connection rests.
+var (
+	messages = newPool(headRoom + outRoom) // what a worker reads heads into, and what it writes messages in
+	answers  = newPool(answerRoom)
+	bodies   = newPool(bodyRoom)
+	outs     = newPool(outRoom)
+)
 
 // pool hands out slices of one size.
 type pool struct {

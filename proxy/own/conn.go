@@ -93,7 +93,7 @@ func earlier(a, b instant) instant {
 // until is how long it is from now to at.
 func (at instant) until() time.Duration { return time.Duration(at - clock()) }
 
-// time is at as other packages have it; the zero time for none.
+// time is at as a deadline of Go's network library; the zero time for none.
 func (at instant) time() time.Time {
 	if at == 0 {
 		return time.Time{}
@@ -105,6 +105,8 @@ func (at instant) time() time.Time {
 type carrier interface {
 	// now is the time, of the beginning of the loop's turn where there is one.
 	now() instant
+	// wall is now as the clock on the wall has it.
+	wall() time.Time
 	// await runs f, which may block, on a goroutine, and returns when it is done.
 	await(f func())
 	// fork runs f as a task beside the one that calls; join waits for its end. Connections are shared as conn says.

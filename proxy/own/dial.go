@@ -15,10 +15,11 @@ import (
 type swap struct {
 	net.Conn
 	poll bool // reads do not wait
+	eye  eye
 }
 
 func (s *swap) Read(p []byte) (int, error) {
-	if s.poll && look(s.Conn) == quiet {
+	if s.poll && s.eye.look() == quiet {
 		return 0, errEmpty
 	}
 	return s.Conn.Read(p)

@@ -19,6 +19,7 @@ type goroutines struct {
 var _ carrier = (*goroutines)(nil)
 
 func (g *goroutines) now() instant     { return clock() }
+func (g *goroutines) wall() time.Time  { return time.Now() }
 func (g *goroutines) idle() *upstreams { return &g.upstreams }
 func (g *goroutines) shard() int       { return 0 }
 func (g *goroutines) await(f func())   { f() }
@@ -88,13 +89,26 @@ type blocking struct {
 	hurried   atomic.Bool // the deadline was changed for a connection that rests
 	atRest    bool
 	watched   *blocking
+	eye       eye
 	peeked    bool // peek holds a byte that Probe has read
 	peek      [1]byte
 }
 
 var _ conn = (*blocking)(nil)
 
-func newBlocking(c net.Conn, base *swap) *blocking { return &blocking{Conn: c, base: base} }
+func newBlocking(c net.Conn, base *swap) *blocking {
+	b := &blocking{Conn: c, base: base}
+	transport := c
+	if t, ok := c.(*tls.Conn); ok {
+		transport = t.NetConn()
+	}
+	if base != nil {
+		base.eye.open(base.Conn)
+		transport = base.Conn
+	}
+	b.eye.open(transport)
+	return b
+}
 
 func (b *blocking) ReadBy(at instant)  { b.readBy = at }
 func (b *blocking) WriteBy(at instant) { b.Conn.SetWriteDeadline(at.time()) }
@@ -199,7 +213,7 @@ func (b *blocking) Probe() prospect {
 		return bytesThere
 	}
 	if _, ok := b.Conn.(*tls.Conn); !ok {
-		return look(b.Conn)
+		return b.eye.look()
 	}
 	if b.base == nil {
 		return quiet // a client's; nobody asks
@@ -219,10 +233,4 @@ func (b *blocking) Probe() prospect {
 }
 
 // over reports whether the other side has gone.
-func (b *blocking) over() bool {
-	transport := b.Conn
-	if t, ok := transport.(*tls.Conn); ok {
-		transport = t.NetConn()
-	}
-	return look(transport) == ended
-}
+func (b *blocking) over() bool { return b.eye.look() == ended }

@@ -22,8 +22,9 @@ type loop struct {
 	epoll     int
 	wake      int // an eventfd
 	socks     []*sock
-	serial    uint32 // of the socket opened last
-	time      instant
+	serial    uint32    // of the socket opened last
+	time      instant   // when the turn began
+	date      time.Time // the same by the clock on the wall
 	wheel     *wheel
 	current   *task
 	free      []*task
@@ -52,7 +53,8 @@ func newLoop(number int, p *Plane) (*loop, error) {
 		syscall.Close(epoll)
 		return nil, fmt.Errorf("create eventfd: %w", errno)
 	}
-	l := &loop{number: number, epoll: epoll, wake: int(wake), time: clock(), plane: p}
+	l := &loop{number: number, epoll: epoll, wake: int(wake), plane: p}
+	l.tell()
 	l.wheel = newWheel(l.time)
 	l.sweeping.expire = l.sweep
 	l.upstreams.filled = func() { l.wheel.set(&l.sweeping, l.time.in(sweepEvery)) }
@@ -60,6 +62,7 @@ func newLoop(number int, p *Plane) (*loop, error) {
 }
 
 func (l *loop) now() instant     { return l.time }
+func (l *loop) wall() time.Time  { return l.date }
 func (l *loop) idle() *upstreams { return &l.upstreams }
 func (l *loop) shard() int       { return l.number }
 
@@ -92,7 +95,7 @@ func (l *loop) turns(done *bool) {
 	events := make([]syscall.EpollEvent, 256)
 	for idle := 0; !*done; {
 		n := l.wait(events, idle)
-		l.time = clock()
+		l.tell()
 		if idle++; n > 0 {
 			idle = 0
 		}
@@ -102,6 +105,12 @@ func (l *loop) turns(done *bool) {
 		l.turnOver()
 	}
 	l.end()
+}
+
+// tell reads the clock. All that happens in a turn happens at its beginning.
+func (l *loop) tell() {
+	l.date = time.Now()
+	l.time = instant(l.date.Sub(began)) + 1
 }
 
 const (

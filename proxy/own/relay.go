@@ -91,7 +91,7 @@ func (w *worker) appendHead(hop h1.Hop) ([]byte, error) {
 		h.Add("Date", w.plane.date.at(time.Now()))
 	}
 	hop.Close, hop.KeepAlive = w.leave, w.head.Minor == 0
-	return h1.AppendResponseHead(w.room(), w.Response.Status, h, hop)
+	return h1.AppendResponseHead(w.out, w.Response.Status, h, hop)
 }
 
 // Answer answers the client in place of a backend.
@@ -133,6 +133,7 @@ func (w *worker) writeAnswer(p []byte) error {
 		return err
 	}
 	if !w.HeadSent() {
+		w.FirstByte = w.carrier.wall().Add(time.Duration(clock() - w.carrier.now()))
 		w.HeadOut()
 	}
 	return nil

@@ -34,27 +34,28 @@ type upstreams struct {
 	filled func()
 
 	mu   sync.Mutex
-	idle map[*balancer.Backend][]*upstream
+	idle map[*balancer.Backend]*stack
 }
 
-// take returns an idle connection to the target, the one used last, or nil.
+// stack holds those of one backend: the one used last is used next.
+type stack []*upstream
+
+// take returns an idle connection to the target, or nil.
 func (u *upstreams) take(to target, now instant) *upstream {
 	u.mu.Lock()
-	stack := u.idle[to.backend]
-	for n := len(stack); n > 0; n-- {
-		last := stack[n-1]
-		stack[n-1] = nil
+	defer u.mu.Unlock()
+	s := u.idle[to.backend]
+	if s == nil {
+		return nil
+	}
+	for n := len(*s); n > 0; n-- {
+		last := (*s)[n-1]
+		(*s)[n-1], *s = nil, (*s)[:n-1]
 		if last.usable(now) && last.to.connect == to.connect {
-			u.idle[to.backend] = stack[:n-1]
-			u.mu.Unlock()
 			return last
 		}
 		last.Close()
 	}
-	if stack != nil {
-		u.idle[to.backend] = stack[:0]
-	}
-	u.mu.Unlock()
 	return nil
 }
 
@@ -66,13 +67,22 @@ func (u *upstreams) put(c *upstream, now instant) {
 	}
 	c.rested = now
 	u.mu.Lock()
-	first := len(u.idle) == 0
-	if u.idle == nil {
-		u.idle = map[*balancer.Backend][]*upstream{}
+	s := u.idle[c.to.backend]
+	if s != nil {
+		*s = append(*s, c)
+	} else {
+		u.first(c)
 	}
-	u.idle[c.to.backend] = append(u.idle[c.to.backend], c)
 	u.mu.Unlock()
-	if first && u.filled != nil {
+}
+
+// first keeps the first connection to a backend. The caller holds u.mu.
+func (u *upstreams) first(c *upstream) {
+	if u.idle == nil {
+		u.idle = map[*balancer.Backend]*stack{}
+	}
+	u.idle[c.to.backend] = &stack{c}
+	if len(u.idle) == 1 && u.filled != nil {
 		u.filled()
 	}
 }
@@ -88,18 +98,19 @@ func (u *upstream) usable(now instant) bool {
 func (u *upstreams) sweep(now instant, wanted func(target) bool) (left bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for b, stack := range u.idle {
-		kept := stack[:0]
-		for i, c := range stack {
-			surplus := len(stack)-i > c.to.connect.IdlePerBackend && now > c.rested.in(time.Second)
+	for b, s := range u.idle {
+		kept := (*s)[:0]
+		for i, c := range *s {
+			surplus := len(*s)-i > c.to.connect.IdlePerBackend && now > c.rested.in(time.Second)
 			if !surplus && c.usable(now) && (wanted == nil || wanted(c.to)) {
 				kept = append(kept, c)
 				continue
 			}
 			c.Close()
 		}
-		clear(stack[len(kept):])
-		if u.idle[b] = kept; len(kept) == 0 {
+		clear((*s)[len(kept):])
+		*s = kept
+		if len(kept) == 0 {
 			delete(u.idle, b)
 		}
 	}
@@ -110,8 +121,8 @@ func (u *upstreams) sweep(now instant, wanted func(target) bool) (left bool) {
 func (u *upstreams) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, stack := range u.idle {
-		for _, c := range stack {
+	for _, s := range u.idle {
+		for _, c := range *s {
 			c.Close()
 		}
 	}

@@ -64,14 +64,12 @@ type worker struct {
 	started instant // when the request's first byte came
 	limit   instant // of the whole exchange; 0: none
 
-	in       buffer // from the client; strings of the Exchange are views into it
-	inMemory slab
-	head     h1.RequestHead
-	body     h1.Body // of the request
-	trailer  string  // names that the client announces for its trailer section
-
-	out       []byte // what is about to be written, to either side
-	outMemory slab
+	memory  slab   // of in and out
+	in      buffer // from the client; strings of the Exchange are views into it
+	out     []byte // empty: what is about to be written, to either side
+	head    h1.RequestHead
+	body    h1.Body // of the request
+	trailer string  // names that the client announces for its trailer section
 
 	up       attempt
 	upload   upload
@@ -88,7 +86,7 @@ var _ proxy.Forwarder = (*worker)(nil)
 
 func newWorker(c carrier, p *Plane) *worker {
 	w := &worker{carrier: c, plane: p}
-	w.Shard = c.shard()
+	w.Shard, w.Reuse = c.shard(), true
 	w.up.w, w.upload.w = w, w
 	w.download.read, w.download.write, w.download.trailers = w.up.read, w.writeAnswer, w.trailersKept
 	w.upload.read, w.upload.write, w.upload.trailers = w.upload.readClient, w.upload.writeBackend, w.trailersKept
@@ -99,8 +97,8 @@ func newWorker(c carrier, p *Plane) *worker {
 // serve carries exchanges for c until its connection ends (false), or everything that came has been served and the connection rests (true).
 func (w *worker) serve(c *client) (rest bool) {
 	w.client = c
-	w.inMemory = heads.get()
-	w.in = buffer{b: *w.inMemory}
+	w.memory = messages.get()
+	w.in, w.out = buffer{b: (*w.memory)[:headRoom:headRoom]}, (*w.memory)[headRoom:headRoom]
 	w.in.w = copy(w.in.b, c.early)
 	c.early = nil
 	defer w.giveBack()
@@ -119,21 +117,10 @@ func (w *worker) serve(c *client) (rest bool) {
 	}
 }
 
-// giveBack gives the memory back that strings of the last exchange were views into.
+// giveBack gives the memory back that strings of the last exchange are views into: nobody looks at them any more.
 func (w *worker) giveBack() {
-	w.Reset()
-	heads.put(w.inMemory)
-	outs.put(w.outMemory)
-	w.in, w.inMemory, w.out, w.outMemory = buffer{}, nil, nil, nil
-	w.client = nil
-}
-
-// room is the memory that messages are written in.
-func (w *worker) room() []byte {
-	if w.outMemory == nil {
-		w.outMemory = outs.get()
-	}
-	return (*w.outMemory)[:0]
+	messages.put(w.memory)
+	w.memory, w.in, w.out, w.client = nil, buffer{}, nil, nil
 }
 
 // request reads the head of a request. It returns false when there is none, or it was refused.
@@ -145,7 +132,7 @@ func (w *worker) request() bool {
 		if !w.in.empty() {
 			if fresh {
 				fresh = false
-				w.started, w.Start = w.carrier.now(), time.Now()
+				w.started, w.Start = w.carrier.now(), w.carrier.wall()
 				c.rest(false)
 				c.ReadBy(w.started.in(c.service.ReadHeader))
 			}
@@ -199,7 +186,7 @@ func (w *worker) fill() {
 	if h.Minor == 0 {
 		q.Proto = "HTTP/1.0"
 	}
-	q.Header, h.Fields = h.Fields, q.Header
+	q.Header, h.Fields, q.FieldsChecked = h.Fields, q.Header, true
 	switch h.Body.Kind {
 	case h1.Length:
 		q.ContentLength = h.Body.Length
@@ -226,13 +213,18 @@ func (w *worker) identify() {
 
 // exchange takes one request through the walk.
 func (w *worker) exchange() {
-	start := w.Start
 	w.fill()
-	w.Start = start
 	w.limit = 0
 	w.plane.handler.Serve(&w.Exchange, w)
+	if w.Err != nil {
+		w.mourn()
+	}
+}
+
+// mourn ends the connection of an exchange that has ended in a panic, and tells.
+func (w *worker) mourn() {
 	var p *proxy.Panicked
-	if w.Err != nil && errors.As(w.Err, &p) {
+	if errors.As(w.Err, &p) {
 		w.plane.log.Error("exchange ended in a panic", "error", p, "stack", string(p.Stack))
 		w.leave = true
 		w.up.drop()
