@@ -20,3 +20,19 @@ func TestAStickyGETAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestChoosingARouteByAUsualPathAllocatesNothing(t *testing.T) {
+	l := testListener(t, "admin /admin", "exact =/exact", "files /Files", "rest /")
+	for _, path := range []string{"/", "/shop/item", "/assets/index-BxK3Qz.js", "/blog/post/", "/Files/"} {
+		var a arena
+		req := &Request{Method: "GET", Target: path, Host: "Shop.example"}
+		if n := testing.AllocsPerRun(100, func() {
+			a.reset(true)
+			if _, err := l.choose(req, &a); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: got %v allocations, want 0", path, n)
+		}
+	}
+}

@@ -128,3 +128,20 @@ func BenchmarkAStickyGET(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkChoose(b *testing.B) {
+	l := testListener(b, "admin /admin", "exact =/exact", "files /Files", "rest /")
+	for _, path := range []string{"/shop/item", "/assets/index-BxK3Qz.js", "/blog/post/", "/Blog/caf%C3%A9/"} {
+		b.Run(path[1:], func(b *testing.B) {
+			req := &Request{Method: "GET", Target: path, Host: "shop.example"}
+			var a arena
+			b.ReportAllocs()
+			for b.Loop() {
+				a.reset(true)
+				if _, err := l.choose(req, &a); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

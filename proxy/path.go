@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,15 @@ import (
 // be another route's in another case is refused, too.
 
 // plain reports whether every server reads path in one way: no escapes, parameters, backslashes, empty or dot segments.
-func plain(path string) bool {
+func plain(path string) bool { return literal(path) && clean(path) }
+
+// literal reports whether nothing in path stands for something else: no escapes, parameters or backslashes.
+func literal(path string) bool {
+	return strings.IndexByte(path, '%') < 0 && strings.IndexByte(path, ';') < 0 && strings.IndexByte(path, '\\') < 0
+}
+
+// clean reports whether path has neither empty nor dot segments.
+func clean(path string) bool {
 	if path == "/" {
 		return true
 	}
@@ -19,13 +28,8 @@ func plain(path string) bool {
 		return false
 	}
 	for i := range len(path) {
-		switch path[i] {
-		case '%', ';', '\\':
+		if path[i] == '/' && dotOrEmpty(path[i+1:]) {
 			return false
-		case '/':
-			if dotOrEmpty(path[i+1:]) {
-				return false
-			}
 		}
 	}
 	return true
@@ -52,32 +56,61 @@ type reading struct {
 	folded string
 }
 
-// readings returns the ways in which servers read path, the path as received first. It takes time linear in the path's length. An escape
-// that is cut short or not hexadecimal, or stands for NUL, is an error.
-func readings(path string) ([]reading, error) {
+// readings appends to out, which is empty, the ways in which servers read path, the path as received first. It takes time linear in the
+// path's length. What is in lower case is made in a. An escape that is cut short or not hexadecimal, or stands for NUL, is an error.
+func readings(out []reading, a *arena, path string) ([]reading, error) {
 	if err := checkEscapes(path); err != nil {
 		return nil, err
 	}
-	out := []reading{{path: upperEscapes(path)}}
-	add := func(p string) {
-		for _, r := range [2]reading{{path: p}, {path: normalize(p), normal: true}} {
-			if r != out[len(out)-1] {
-				out = append(out, r)
+	out = withNormal(out, upperEscapes(path))
+	if !literal(path) {
+		for _, p := range [2]string{path, cutParameters(path)} {
+			for _, decoded := range [3]string{upperEscapes(p), decode(p, separators), strings.ReplaceAll(decode(p, ""), `\`, "/")} {
+				out = withNormal(withNormal(out, decoded), cutParameters(decoded))
 			}
 		}
 	}
-	for _, p := range [2]string{path, cutParameters(path)} {
-		for _, decoded := range [3]string{upperEscapes(p), decode(p, separators), strings.ReplaceAll(decode(p, ""), `\`, "/")} {
-			add(decoded)
-			add(cutParameters(decoded))
-		}
-	}
 	for _, r := range out {
-		if low := strings.ToLower(r.path); low != r.path {
+		if low := lowerCase(a, r.path); low != r.path {
 			out = append(out, reading{r.path, r.normal, low})
 		}
 	}
 	return out, nil
+}
+
+// withNormal adds path and its normal form to the readings that are not there yet.
+func withNormal(out []reading, path string) []reading {
+	for _, r := range [2]reading{{path: path}, {path: normalize(path), normal: true}} {
+		if !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// lowerCase is strings.ToLower, by a's memory where that is easy.
+func lowerCase(a *arena, s string) string {
+	if !isASCII(s) {
+		return strings.ToLower(s)
+	}
+	low := a.room(len(s))
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		low = append(low, c)
+	}
+	return a.keep(low)
 }
 
 // hasUpper reports whether there is a capital letter in s.
@@ -171,6 +204,9 @@ func cutParameters(path string) string {
 // normalize removes empty and dot segments (RFC 3986 5.2.4, and the empty ones too). The result begins with a slash and ends with one only
 // if it is the root.
 func normalize(path string) string {
+	if short := strings.TrimSuffix(path, "/"); clean(short) {
+		return short
+	}
 	out := make([]byte, 0, len(path)+1)
 	for segment := range strings.SplitSeq(path, "/") {
 		switch segment {

@@ -81,7 +81,7 @@ func (h *Handler) serve(x *Exchange, f Forwarder) error {
 		return err
 	}
 	x.identify()
-	route, err := x.listener.choose(&x.Request)
+	route, err := x.listener.choose(&x.Request, &x.arena)
 	if err != nil {
 		return err
 	}

@@ -221,8 +221,9 @@ func (r *Route) matchesHeaders(req *Request) bool {
 	return true
 }
 
-// choose returns the first route that matches the request. Where the path can be read in several ways, all must lead to the same route.
-func (l *Listener) choose(req *Request) (*Route, error) {
+// choose returns the first route that matches the request. Where the path can be read in several ways, all must lead to the same route. a is
+// for what has to be written otherwise.
+func (l *Listener) choose(req *Request, a *arena) (*Route, error) {
 	host, path := "", req.Path()
 	if l.byHost {
 		host = hostName(req.Host)
@@ -233,7 +234,7 @@ func (l *Listener) choose(req *Request) (*Route, error) {
 	case !l.byPath: // all readings are one
 		err = checkEscapes(path)
 	case !plain(path) || hasUpper(path):
-		err = l.agree(req, host, r)
+		err = l.agree(req, a, host, r)
 	}
 	if err == nil && r == nil {
 		err = errNoRoute
@@ -242,8 +243,9 @@ func (l *Listener) choose(req *Request) (*Route, error) {
 }
 
 // agree holds r against the routes that the path's other readings lead to.
-func (l *Listener) agree(req *Request, host string, r *Route) error {
-	ways, err := readings(req.Path())
+func (l *Listener) agree(req *Request, a *arena, host string, r *Route) error {
+	var room [8]reading
+	ways, err := readings(room[:0], a, req.Path())
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func testListener(t testing.TB, patterns ...string) *Listener {
 }
 
 func chosen(l *Listener, path string) string {
-	r, err := l.choose(&Request{Method: "GET", Target: path, Host: "example.com"})
+	r, err := l.choose(&Request{Method: "GET", Target: path, Host: "example.com"}, new(arena))
 	if err != nil {
 		return err.Error()
 	}
@@ -114,7 +114,7 @@ func TestHostsMatchExactlyOrByWildcard(t *testing.T) {
 		"a.example.com": "wild", "a.b.example.com:1": "wild", "badexample.com": errNoRoute.Error(), ".example.com": errNoRoute.Error(),
 		"example.com.evil.org": errNoRoute.Error(), "": errNoRoute.Error(),
 	} {
-		r, err := s.listeners["main"].choose(&Request{Method: "GET", Target: "/", Host: host})
+		r, err := s.listeners["main"].choose(&Request{Method: "GET", Target: "/", Host: host}, new(arena))
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -140,7 +140,7 @@ func TestMethodsAndHeadersNarrowARoute(t *testing.T) {
 		for _, l := range lines {
 			req.Header.Add(l.Name, l.Value)
 		}
-		r, err := s.listeners["main"].choose(req)
+		r, err := s.listeners["main"].choose(req, new(arena))
 		if err != nil {
 			return err.Error()
 		}
@@ -269,7 +269,7 @@ func FuzzNoSpellingWalksAroundARoute(f *testing.F) {
 		if !strings.HasPrefix(path, "/") || !field.IsTarget(path) || strings.Contains(path, "?") {
 			return
 		}
-		r, err := l.choose(&Request{Method: "GET", Target: path, Host: "h"})
+		r, err := l.choose(&Request{Method: "GET", Target: path, Host: "h"}, new(arena))
 		if err != nil {
 			if !errors.Is(err, errAmbiguous) && !errors.Is(err, errBadEscape) && !errors.Is(err, errNUL) {
 				t.Fatalf("%q: %v", path, err)
