@@ -90,7 +90,7 @@ func (l *Log) Observe(x *proxy.Exchange) {
 		write = appendCommon
 	}
 	*b = write((*b)[:0], x)
-	l.lines.add(*b)
+	l.lines.add(x.Shard, *b)
 	if cap(*b) <= maxScratch {
 		scratch.Put(b)
 	}

@@ -333,10 +333,12 @@ func TestConcurrentLinesAreWholeAndAllThere(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running, all sync.WaitGroup
 	running.Go(func() { l.Run(ctx) })
-	for range workers {
+	for shard := range workers {
 		all.Go(func() {
+			x := exchange()
+			x.Shard = shard / 2
 			for i := range each {
-				log(l, "/", 200)
+				l.Observe(x)
 				if i%100 == 0 {
 					if err := l.Reopen(); err != nil {
 						t.Error(err)
@@ -376,23 +378,4 @@ func TestStandardOutputsAreNotClosed(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-func BenchmarkObserve(b *testing.B) {
-	l, err := New(to(os.DevNull), func(err error) { b.Log(err) })
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(b.Context())
-	var running sync.WaitGroup
-	running.Go(func() { l.Run(ctx) })
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		x := exchange()
-		for pb.Next() {
-			l.Observe(x)
-		}
-	})
-	cancel()
-	running.Wait()
 }
