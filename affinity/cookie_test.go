@@ -41,6 +41,7 @@ func TestStripTakesOnlyTheNamed(t *testing.T) {
 		" a = 1 ;\tb=2":          "b=2",
 		";a=1;b=2":               "b=2",
 		"; a=1; ;":               "",
+		";; a=1":                 "",
 		"a=1; b=2 ; c":           "b=2 ; c",
 		" ; a=1; b=2":            "b=2",
 		" b=1; ;":                " b=1; ;",

@@ -65,7 +65,7 @@ func (o *opener) read(value string) bool {
 	}
 	o.body, o.mac = o.body[:second], o.body[second+1:]
 	o.signed = text[:len(text)-len(o.mac)-1]
-	return len(o.mac) == sha256.Size
+	return true
 }
 
 // unseal returns the payload of the cookie that was read last, if k, which is the binder's key i, has sealed it. It is valid until the next

@@ -2,7 +2,10 @@
 
 package proxy
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAStickyGETAllocatesNothing(t *testing.T) {
 	for _, clients := range []int{1, 10_000} {
@@ -34,5 +37,18 @@ func TestChoosingARouteByAUsualPathAllocatesNothing(t *testing.T) {
 		}); n != 0 {
 			t.Errorf("%s: got %v allocations, want 0", path, n)
 		}
+	}
+}
+
+func TestAnArenaGrowsToWhatAnExchangeNeeds(t *testing.T) {
+	var a arena
+	text := strings.Repeat("x", 400)
+	if n := testing.AllocsPerRun(100, func() {
+		a.reset(true)
+		for range 5 {
+			a.keep(append(a.room(len(text)), text...))
+		}
+	}); n != 0 {
+		t.Errorf("got %v allocations, want 0", n)
 	}
 }
