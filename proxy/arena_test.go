@@ -66,9 +66,10 @@ func TestWhatATrustedProxySaidIsContinuedInOneLine(t *testing.T) {
 func TestTheBackendIsToldOfClientsOfBothFamilies(t *testing.T) {
 	for peer, want := range map[string]string{
 		"192.0.2.7:1": "192.0.2.7|for=192.0.2.7", "[2001:db8::1]:1": `2001:db8::1|for="[2001:db8::1]"`, "[::ffff:192.0.2.7]:1": "192.0.2.7|for=192.0.2.7",
-		"[fe80::1%eth0]:1": `fe80::1|for="[fe80::1]"`,
+		"@": "unknown|for=unknown", "[fe80::1%eth0]:1": `fe80::1|for="[fe80::1]"`,
 	} {
-		x := &Exchange{listener: &Listener{}, Request: Request{Host: "a", TLS: true, Peer: netip.MustParseAddrPort(peer)}}
+		x := &Exchange{listener: &Listener{}, Request: Request{Host: "a", TLS: true}}
+		x.Request.Peer, _ = netip.ParseAddrPort(peer)
 		x.addForwarded()
 		got := x.Request.Header.Get("X-Forwarded-For") + "|" + x.Request.Header.Get("Forwarded")
 		if want += `;host="a";proto=https`; got != want {

@@ -250,7 +250,7 @@ func (x *Exchange) addForwarded() {
 	if x.Request.TLS {
 		scheme = "https"
 	}
-	x.appendTo("X-Forwarded-For", func(b []byte) []byte { return peer.AppendTo(b) })
+	x.appendTo("X-Forwarded-For", func(b []byte) []byte { return appendNode(b, peer) })
 	if !x.trusted || !h.Has("X-Forwarded-Proto") {
 		h.Add("X-Forwarded-Proto", scheme)
 	}
@@ -262,7 +262,7 @@ func (x *Exchange) addForwarded() {
 		if peer.Is6() {
 			open, end = `for="[`, `]";host="`
 		}
-		b = append(peer.AppendTo(append(b, open...)), end...)
+		b = append(appendNode(append(b, open...), peer), end...)
 		return append(append(append(b, x.Request.Host...), `";proto=`...), scheme...)
 	})
 	if name := x.listener.RequestID; name != "" {
@@ -271,6 +271,14 @@ func (x *Exchange) addForwarded() {
 		}
 		h.Add(name, x.RequestID)
 	}
+}
+
+// appendNode names an address, or says that there is none, as of a Unix socket's client (RFC 7239 6.3).
+func appendNode(b []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return append(b, "unknown"...)
+	}
+	return a.AppendTo(b)
 }
 
 // member bounds what addForwarded adds to a list, but for the host: an address, and the words around.

@@ -282,7 +282,7 @@ func (p *Pool) key(x *Exchange) balancer.Key {
 	value := ""
 	switch kind {
 	case "client-ip":
-		value = x.ClientIP.String()
+		value = x.arena.keep(appendNode(x.arena.room(member), x.ClientIP))
 	case "uri":
 		value = x.Request.Target
 	case "header":
