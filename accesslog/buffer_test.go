@@ -35,9 +35,15 @@ func TestWhatWaitsIsBoundedForAllLoopsTogether(t *testing.T) {
 
 func TestALineThatDoesNotFitLeavesRoomForOthers(t *testing.T) {
 	b := newBuffer()
-	b.add(0, make([]byte, mostPending+1))
-	b.add(0, []byte("a\n"))
-	b.add(1, []byte("b\n"))
+	b.add(5, []byte("a\n"))
+	if b.dropping() {
+		t.Error("dropping before anything was")
+	}
+	b.add(5, make([]byte, mostPending))
+	if !b.dropping() {
+		t.Error("not dropping")
+	}
+	b.add(6, []byte("b\n"))
 	if lines, dropped := b.take(nil); string(lines) != "a\nb\n" || dropped != 1 {
 		t.Errorf("got %q, %d dropped", lines, dropped)
 	}
@@ -103,6 +109,12 @@ func TestAWriteIsAskedForWhenItIsWorthIt(t *testing.T) {
 	b.add(0, line)
 	if len(b.filling) != 1 {
 		t.Error("not asked for")
+	}
+	<-b.filling
+	b.take(nil)
+	b.add(0, make([]byte, worthWriting+1))
+	if len(b.filling) != 1 {
+		t.Error("not asked for by a line that is worth it alone")
 	}
 }
 

@@ -367,6 +367,17 @@ func TestALogThatIsOffWritesNothing(t *testing.T) {
 	end(l)
 }
 
+func TestALineGoesToTheShardOfItsExchange(t *testing.T) {
+	l, _, _ := begin(t)
+	x := exchange()
+	x.Shard = shards + 3
+	l.Observe(x)
+	if len(l.lines.shards[3].pending) != 1 {
+		t.Error("it is not there")
+	}
+	end(l)
+}
+
 func TestStandardOutputsAreNotClosed(t *testing.T) {
 	for name, file := range map[string]*os.File{"stdout": os.Stdout, "stderr": os.Stderr} {
 		l, err := New(to(name), nil)

@@ -3,6 +3,7 @@ package metrics
 import (
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,5 +98,44 @@ func TestTimesBeforeZeroAreZero(t *testing.T) {
 	h.observe(durations, -time.Second)
 	if got := shown(t, &h); got.GetZeroCount() != 1 || got.GetSampleSum() != 0 {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestHistogramsAddUp(t *testing.T) {
+	var sum histogramSum
+	for _, d := range []time.Duration{time.Second, 2 * time.Second} {
+		var h histogram
+		h.observe(durations, d)
+		sum.add(&h)
+	}
+	got := written(t, sum.metric(desc("seconds", ""), durations, time.Now()))
+	if got.GetSampleCount() != 2 || got.GetSampleSum() != 3 {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestConcurrentTimesAreAllCounted(t *testing.T) {
+	const workers, each = 4, 100_000
+	var busy histogram
+	fresh := make([]histogram, 20_000) // each makes its page anew
+	var observing sync.WaitGroup
+	for range workers {
+		observing.Go(func() {
+			for i := range fresh {
+				fresh[i].observe(durations, time.Second)
+			}
+			for range each {
+				busy.observe(durations, time.Second)
+			}
+		})
+	}
+	observing.Wait()
+	if got := shown(t, &busy); got.GetSampleCount() != workers*each || got.GetSampleSum() != workers*each {
+		t.Errorf("got %d times and %v seconds, want %d", got.GetSampleCount(), got.GetSampleSum(), workers*each)
+	}
+	for i := range fresh {
+		if got := fresh[i].cell(durations.index(1)).Load(); got != workers {
+			t.Fatalf("got %d times, want %d", got, workers)
+		}
 	}
 }
