@@ -1,10 +1,10 @@
 FUZZTIME ?= 10m
 export FUZZTIME
 
-.PHONY: help test test-all race fuzz build demo clean
+.PHONY: help test test-all race fuzz build demo bench bench-docs bench-profile clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
 
 test: ## vet, staticcheck, builds and every test; on Debian as root it installs what is missing
 	@test/install.sh
@@ -25,6 +25,17 @@ build: ## the binary, ./usher
 
 demo: build ## try it: toy backends with the proxy in front
 	./usher demo
+
+bench: ## what a request costs beside HAProxy, nginx and Caddy: CASES=plain,tls PEERS=nginx ROUNDS=5 DURATION=3s
+	@bench/install.sh
+	@.cache/bench/bin/bench run
+
+bench-docs: ## put what make bench has measured into docs/performance.md
+	@.cache/bench/bin/bench docs
+
+bench-profile: ## where Usher spends its time in the first of CASES
+	@PEERS=none bench/install.sh
+	@.cache/bench/bin/bench profile
 
 clean: ## remove what was built and installed here
 	rm -rf usher dist .cache test/apps/node_modules

@@ -156,9 +156,15 @@ func (h *house) breaches() []string {
 	return slices.Compact(all)
 }
 
+// outside says whether the directory is on no floor: what it holds drives the built binary, and is not shipped.
+func outside(dir string) bool {
+	first, _, _ := strings.Cut(dir, "/")
+	return first == "test" || first == "bench"
+}
+
 // listed wants a floor for every package.
 func (h *house) listed(f source) []string {
-	if _, ok := h.floors[f.dir]; ok || f.dir == "test" {
+	if _, ok := h.floors[f.dir]; ok || outside(f.dir) {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s: the package has no row in the table of floors of ARCHITECTURE.md", f.dir)}
@@ -245,6 +251,8 @@ func TestABreachOfTheHouseIsFound(t *testing.T) {
 		"tools/go.mod":                file("module tools\n"),
 		"tools/tools.go":              file("package util\n\nimport _ \"github.com/somebody/something\"\n"),
 		"test/usher_test.go":          file("package test\n\nimport _ \"usher/proxy\"\n"),
+		"bench/load/load.go":          file("package load\n"),
+		"benchmark/load.go":           file("package benchmark\n"),
 		"config/testdata/broken.go":   file("not Go"),
 		"test/apps/node_modules/a.go": file("not Go"),
 	}
@@ -255,6 +263,7 @@ func TestABreachOfTheHouseIsFound(t *testing.T) {
 	}
 	got, want := h.breaches(), []string{
 		"ARCHITECTURE.md: the table of floors has gone, which is no package",
+		"benchmark: the package has no row in the table of floors of ARCHITECTURE.md",
 		"conf/conf.go: conf, on floor 0, imports proxy, on floor 3",
 		"listen/listen.go: gopkg.in/yaml.v3 may be imported by config alone",
 		"listen/listen_test.go: listen, on floor 4, imports proxy/std, on floor 4",

@@ -1,0 +1,107 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// family returns the process and those that it has started, and they, and so on.
+func family(pid int) []int {
+	all := []int{pid}
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for child := range strings.FieldsSeq(string(text)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				all = append(all, family(n)...)
+			}
+		}
+	}
+	return all
+}
+
+// cpuTime returns how long the threads of the process and its family have been on a core, as the scheduler counts it.
+func cpuTime(pid int) time.Duration {
+	var total time.Duration
+	for _, p := range family(pid) {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p))
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				continue // the thread has ended
+			}
+			first, _, _ := strings.Cut(string(text), " ")
+			n, _ := strconv.ParseInt(first, 10, 64)
+			total += time.Duration(n)
+		}
+	}
+	return total
+}
+
+// resident returns the bytes of memory that the process and its family hold.
+func resident(pid int) (total int64) {
+	for _, p := range family(pid) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p))
+		if err != nil {
+			continue // the process has ended
+		}
+		for line := range strings.Lines(string(text)) {
+			if rest, ok := strings.CutPrefix(line, "Rss:"); ok {
+				n, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+				total += n << 10
+			}
+		}
+	}
+	return total
+}
+
+// busy returns how long the core has not been idle, whoever it was that used it, the machine's other guests included.
+func busy(core int) time.Duration {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 9 || fields[0] != fmt.Sprintf("cpu%d", core) {
+			continue
+		}
+		var ticks int64
+		for i, f := range fields[1:9] { // user nice system idle iowait irq softirq steal
+			if n, _ := strconv.ParseInt(f, 10, 64); i != 3 && i != 4 {
+				ticks += n
+			}
+		}
+		const tick = 10 * time.Millisecond // USER_HZ
+		return time.Duration(ticks) * tick
+	}
+	return 0
+}
+
+// meter reads the clocks at the beginning and at the end of a measurement.
+type meter struct {
+	pid, core      int
+	started        time.Time
+	own, everybody time.Duration
+}
+
+func (b *bench) meter(r *running) meter {
+	pid := r.cmd.Process.Pid
+	return meter{pid, b.proxyCore, time.Now(), cpuTime(pid), busy(b.proxyCore)}
+}
+
+// stop returns how long the proxy has been on the core since the meter was made, and the share of the time that others had of it.
+func (m meter) stop() (own time.Duration, others float64) {
+	own = cpuTime(m.pid) - m.own
+	all := busy(m.core) - m.everybody
+	return own, max(0, float64(all-own)/float64(time.Since(m.started)))
+}
