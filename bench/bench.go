@@ -116,12 +116,7 @@ func (b *bench) measureAll(report func(sample)) error {
 		}
 		for round := range b.rounds {
 			for _, r := range b.running {
-				select {
-				case <-b.stopping:
-					return errStopped
-				default:
-				}
-				s, err := c.measure(b, r)
+				s, err := b.measureInQuiet(c, r)
 				if err != nil {
 					return fmt.Errorf("measure %s with %s: %w", c.name, r.name, err)
 				}
@@ -131,4 +126,28 @@ func (b *bench) measureAll(report func(sample)) error {
 		}
 	}
 	return nil
+}
+
+// measureInQuiet measures again, up to three times, while others use the cores for more than the settings allow, and returns the
+// measurement that was disturbed least.
+func (b *bench) measureInQuiet(c testCase, r *running) (best sample, err error) {
+	const times = 4
+	for n := range times {
+		select {
+		case <-b.stopping:
+			return best, errStopped
+		default:
+		}
+		s, err := c.measure(b, r)
+		if err != nil {
+			return best, err
+		}
+		if n == 0 || s.Others < best.Others {
+			best = s
+		}
+		if best.Others <= b.quiet {
+			break
+		}
+	}
+	return best, nil
 }

@@ -25,7 +25,7 @@ type sample struct {
 	P99    float64 `json:"p99_us,omitempty"`
 	Memory float64 `json:"kib,omitempty"` // resident, for each connection
 	Errors uint64  `json:"errors"`
-	Others float64 `json:"others"` // share of the proxy's core that others had
+	Others float64 `json:"others"` // share of a core that others had
 }
 
 // testCase is a way to load a proxy.
@@ -44,7 +44,7 @@ var cases = []testCase{
 	{"rate6k", "Plain, 6,000 requests a second", own(plain, load.Job{Connections: 64, Rate: 6000})},
 	{"rate20k", "Plain, 20,000 requests a second", own(plain, load.Job{Connections: 64, Rate: 20000})},
 	{"tls", "TLS 1.3, kept alive", byWrk(wrk{tls: true, path: "/"})},
-	{"handshake", "TLS 1.3, a handshake a request", byWrk(wrk{tls: true, path: "/", once: true})},
+	{"handshake", "TLS 1.3, a handshake a request", own(overTLS, load.Job{Connections: 64, Handshakes: true})},
 	{"down100k", "100 KiB down", byWrk(wrk{path: "/100k"})},
 	{"down1m", "1 MiB down", byWrk(wrk{path: "/1m"})},
 	{"up100k", "100 KiB up", byWrk(wrk{path: "/up", body: 100 << 10})},
@@ -53,16 +53,20 @@ var cases = []testCase{
 	{"idle", "10,000 idle connections", idle},
 }
 
-// plain and sticky choose where a proxy is asked.
-func plain(p ports) int  { return p.Plain }
-func sticky(p ports) int { return p.Sticky }
+// plain, sticky and overTLS choose where a proxy is asked.
+func plain(p ports) int   { return p.Plain }
+func sticky(p ports) int  { return p.Sticky }
+func overTLS(p ports) int { return p.TLS }
 
 // own measures with the generator that belongs to the bench.
 func own(where func(ports) int, job load.Job) func(*bench, *running) (sample, error) {
 	return func(b *bench, r *running) (sample, error) {
 		job := job
 		job.Port, job.Duration, job.Head = where(r.ports), b.duration, request("/")
-		if job.WebSocket {
+		switch {
+		case job.Handshakes:
+			job.Head = request("/", "Connection: close")
+		case job.WebSocket:
 			job.Head = request("/ws", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
 				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 		}
@@ -84,8 +88,7 @@ func own(where func(ports) int, job load.Job) func(*bench, *running) (sample, er
 type wrk struct {
 	tls  bool
 	path string
-	body int  // bytes that are sent with each request
-	once bool // each request has a connection of its own
+	body int // bytes that are sent with each request
 }
 
 // byWrk measures with wrk.
@@ -107,9 +110,6 @@ func byWrk(w wrk) func(*bench, *running) (sample, error) {
 		for _, field := range browser {
 			args = append(args, "-H", field)
 		}
-		if w.once {
-			args = append(args, "-H", "Connection: close")
-		}
 		return b.generate(r, []string{"BODY=" + strconv.Itoa(w.body)}, "wrk", append(args, url)...)
 	}
 }
@@ -121,7 +121,7 @@ func (b *bench) generate(r *running, env []string, program string, args ...strin
 	cmd.Stderr = os.Stderr
 	m := b.meter(r)
 	out, err := cmd.Output()
-	cpu, others := m.stop()
+	cpu, others := m.stop(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
 	if err != nil {
 		return sample{}, fmt.Errorf("run the generator: %w", err)
 	}

@@ -89,19 +89,24 @@ func busy(core int) time.Duration {
 
 // meter reads the clocks at the beginning and at the end of a measurement.
 type meter struct {
-	pid, core      int
-	started        time.Time
-	own, everybody time.Duration
+	bench               *bench
+	proxy               int // its process
+	started             time.Time
+	ofProxy, ofBackends time.Duration
+	proxyCore, loadCore time.Duration
 }
 
 func (b *bench) meter(r *running) meter {
 	pid := r.cmd.Process.Pid
-	return meter{pid, b.proxyCore, time.Now(), cpuTime(pid), busy(b.proxyCore)}
+	return meter{b, pid, time.Now(), cpuTime(pid), cpuTime(b.backend.Process.Pid), busy(b.proxyCore), busy(b.loadCore)}
 }
 
-// stop returns how long the proxy has been on the core since the meter was made, and the share of the time that others had of it.
-func (m meter) stop() (own time.Duration, others float64) {
-	own = cpuTime(m.pid) - m.own
-	all := busy(m.core) - m.everybody
-	return own, max(0, float64(all-own)/float64(time.Since(m.started)))
+// stop returns how long the proxy has been on its core since the meter was made, and the share of the time that others had, of the proxy's
+// core or of the one of the backends and of the generator, whichever is more. The generator has ended, and has been on its core for as
+// long as is said.
+func (m meter) stop(generator time.Duration) (proxy time.Duration, others float64) {
+	proxy = cpuTime(m.proxy) - m.ofProxy
+	backends := cpuTime(m.bench.backend.Process.Pid) - m.ofBackends
+	foreign := max(busy(m.bench.proxyCore)-m.proxyCore-proxy, busy(m.bench.loadCore)-m.loadCore-backends-generator)
+	return proxy, max(0, float64(foreign)/float64(time.Since(m.started)))
 }

@@ -29,7 +29,7 @@ func run([]string) error {
 			fmt.Printf("%-10s %d  %-8s %8.2f KiB a connection\n", s.Case, s.Round, s.Proxy, s.Memory)
 			return
 		}
-		fmt.Printf("%-10s %d  %-8s %8.1f µs  %8.0f/s  p99 %8.2f ms  %d errors, others on the core %.0f %%\n",
+		fmt.Printf("%-10s %d  %-8s %8.1f µs  %8.0f/s  p99 %8.2f ms  %d errors, others had %.0f %%\n",
 			s.Case, s.Round, s.Proxy, s.CPU, s.Rate, s.P99/1e3, s.Errors, 100*s.Others)
 	})
 	all.print(os.Stdout)

@@ -18,6 +18,7 @@ type settings struct {
 	proxies   []string // by name, usher among them
 	rounds    int
 	duration  time.Duration // of each measurement
+	quiet     float64       // share of a core that others may have; beyond, a measurement is made again
 	engine    string        // of Usher's listeners; empty: Usher's default
 	loops     string        // of Usher; empty: its default
 	usher     string        // its binary
@@ -29,7 +30,7 @@ type settings struct {
 	loadCore  int // of the generators and the backends
 }
 
-// environment reads CASES, PEERS, ROUNDS, DURATION, ENGINE, LOOPS, USHER, BASE, CADDY, RESULTS, GATES, PROXY_CORE and LOAD_CORE.
+// environment reads CASES, PEERS, ROUNDS, DURATION, QUIET, ENGINE, LOOPS, USHER, BASE, CADDY, RESULTS, GATES, PROXY_CORE and LOAD_CORE.
 func environment() (settings, error) {
 	s := settings{
 		engine:  os.Getenv("ENGINE"),
@@ -58,6 +59,11 @@ func environment() (settings, error) {
 	if s.duration, err = time.ParseDuration(cmp.Or(os.Getenv("DURATION"), "3s")); err != nil {
 		return s, fmt.Errorf("read DURATION: %w", err)
 	}
+	percent, err := strconv.ParseFloat(cmp.Or(os.Getenv("QUIET"), "10"), 64)
+	if err != nil {
+		return s, fmt.Errorf("read QUIET: %w", err)
+	}
+	s.quiet = percent / 100
 	for _, n := range []struct {
 		name, value string
 		to          *int

@@ -81,7 +81,7 @@ func (g *generator) lose(c *conn) {
 		}
 	}
 	if g.result.Errors >= mostErrors {
-		g.closing = errors.New("too many requests fail")
+		g.closing = errTooMany
 		return
 	}
 	next, err := g.open(c.number)

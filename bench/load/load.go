@@ -25,6 +25,7 @@ type Job struct {
 	Cookies     string        // a file with a Cookie value a line; empty: no cookies
 	Draw        bool          // a cookie is drawn for each request; else each connection keeps one
 	WebSocket   bool          // messages are sent and echoed, once each connection has been upgraded
+	Handshakes  bool          // each request has a TLS connection of its own; Connections are made at once
 }
 
 // Result is what came of it.
@@ -54,8 +55,13 @@ type generator struct {
 	closing  error // what makes going on pointless
 }
 
+var errTooMany = errors.New("too many requests fail")
+
 // Run does the job. The process must have nothing else to do.
 func Run(j Job) (Result, error) {
+	if j.Handshakes {
+		return handshakes(j)
+	}
 	poll.Alone()
 	g := &generator{job: j, conns: map[int32]*conn{}, buffer: make([]byte, 256<<10), start: time.Now()}
 	var err error
