@@ -29,11 +29,9 @@ func (g *gate) full(limit int) bool {
 
 // admit counts raw in until the connection that it returns is closed. It returns false when the client's address has perIP connections
 // already; 0 is no limit.
-func (g *gate) admit(raw *net.TCPConn, perIP int) (*conn, bool) {
-	var ip netip.Addr
-	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
-		ip = a.AddrPort().Addr().Unmap()
-	}
+func (g *gate) admit(raw *net.TCPConn, perIP int) (*Conn, bool) {
+	c := &Conn{transport: raw, remote: addrPort(raw.RemoteAddr()), local: addrPort(raw.LocalAddr()), gate: g}
+	ip := c.remote.Addr()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if perIP > 0 && g.perIP[ip] >= perIP {
@@ -42,7 +40,7 @@ func (g *gate) admit(raw *net.TCPConn, perIP int) (*conn, bool) {
 	}
 	g.open++
 	g.perIP[ip]++
-	return &conn{TCPConn: raw, gate: g, ip: ip}, true
+	return c, true
 }
 
 func (g *gate) leave(ip netip.Addr) {
@@ -67,19 +65,4 @@ func (g *gate) counts() (open int, rejected uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open, g.rejected
-}
-
-// conn is a connection that is counted. It keeps the methods of *net.TCPConn that net/http looks for: CloseWrite, ReadFrom.
-type conn struct {
-	*net.TCPConn
-	gate *gate
-	ip   netip.Addr
-	once sync.Once
-}
-
-// Close closes the connection. The first call counts it out.
-func (c *conn) Close() error {
-	err := c.TCPConn.Close()
-	c.once.Do(func() { c.gate.leave(c.ip) })
-	return err
 }

@@ -108,8 +108,8 @@ func (l *Listener) Update(cfg Config, certs *Certificates) {
 // Addr is the address that was opened, with the port that was taken for port 0.
 func (l *Listener) Addr() net.Addr { return l.socket.Addr() }
 
-// Accept waits for the next connection that is ready: a *tls.Conn whose handshake is done, or a connection with the methods of a
-// *net.TCPConn. The caller owns it and must close it. A *tls.Conn whose client did not speak TLS is handed out too, so that the plane can
+// Accept waits for the next connection that is ready: a *Conn, or a *tls.Conn on one whose handshake is done. The caller owns it and must
+// close it. A *tls.Conn whose client did not speak TLS is handed out too, so that the plane can
 // tell it so: Handshake returns the tls.RecordHeaderError again.
 //
 // The only error is net.ErrClosed, after Close, or after Stop once everything has been handed out.
