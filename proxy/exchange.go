@@ -166,8 +166,8 @@ func (x *Exchange) HeadOut() {
 	x.giveBack()
 }
 
-// Connect says how the chosen pool's backends are connected to. Valid in Forward, until HeadOut.
-func (x *Exchange) Connect() ConnectConfig { return x.pool.Connect }
+// Connect says how the chosen pool's backends are connected to; it is not to be changed. Valid in Forward, until HeadOut.
+func (x *Exchange) Connect() *ConnectConfig { return &x.pool.Connect }
 
 func (x *Exchange) giveBack() {
 	if x.snapshot != nil {

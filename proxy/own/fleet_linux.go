@@ -56,10 +56,11 @@ func (f *fleet) run(ctx context.Context) {
 	f.running.Wait()
 }
 
-// carry gives a client to the loop that has the fewest. It returns false, with nc still open, when that cannot be.
-func (f *fleet) carry(c *client, nc net.Conn) bool {
+// place finds a carrier for a client: the loop that has the fewest. start has it carried; it returns false, with nc still open, when that
+// cannot be.
+func (f *fleet) place(c *client, nc net.Conn) (start func() bool) {
 	if len(f.loops) == 0 {
-		return f.others.carry(c, nc, f.plane)
+		return f.others.place(c, nc, f.plane)
 	}
 	l := f.loops[0]
 	for _, other := range f.loops[1:] {
@@ -69,10 +70,11 @@ func (f *fleet) carry(c *client, nc net.Conn) bool {
 	}
 	fd, attach, ok := leavePoller(nc)
 	if !ok {
-		return f.others.carry(c, nc, f.plane)
+		return f.others.place(c, nc, f.plane)
 	}
+	c.home.loop = l
 	l.clients.Add(1)
-	return l.post(func() { l.welcome(c, nc, fd, attach) })
+	return func() bool { return l.post(func() { l.welcome(c, nc, fd, attach) }) }
 }
 
 // detachable is a connection that can leave Go's poller, and have another transport put in its place.

@@ -20,7 +20,9 @@ func (f *fleet) init(p *Plane, _ int) { f.plane, f.others.dialer = p, &p.dialer 
 
 func (f *fleet) run(ctx context.Context) { f.others.run(ctx) }
 
-func (f *fleet) carry(c *client, nc net.Conn) bool { return f.others.carry(c, nc, f.plane) }
+func (f *fleet) place(c *client, nc net.Conn) (start func() bool) {
+	return f.others.place(c, nc, f.plane)
+}
 
 func (f *fleet) hurry(c *client) { f.others.hurry(c) }
 

@@ -41,28 +41,29 @@ func (g *goroutines) connect(to target) (conn, error) {
 	return newBlocking(c, base), nil
 }
 
-// carry serves c on a goroutine, which ends with it.
-func (g *goroutines) carry(c *client, nc net.Conn, p *Plane) bool {
+// place has c served on a goroutine of its own, once start is called. It ends with c.
+func (g *goroutines) place(c *client, nc net.Conn, p *Plane) (start func() bool) {
 	b := newBlocking(nc, nil)
-	c.conn = b
-	go func() {
-		w := newWorker(g, p)
-		for w.serve(c) {
-		}
-		c.end()
-	}()
-	return true
+	c.conn, c.blocking = b, b
+	return func() bool {
+		go func() {
+			w := newWorker(g, p)
+			for w.serve(c) {
+			}
+			c.end()
+		}()
+		return true
+	}
 }
 
 // hurry has a client that rests look again until when it may.
 func (g *goroutines) hurry(c *client) {
-	b := c.conn.(*blocking)
-	b.hurried.Store(true)
-	b.Conn.SetReadDeadline(c.restBy().time())
+	c.blocking.hurried.Store(true)
+	c.blocking.Conn.SetReadDeadline(c.restBy().time())
 }
 
 // kill ends a client's connection, whatever it is at.
-func (g *goroutines) kill(c *client) { c.conn.(*blocking).Conn.Close() }
+func (g *goroutines) kill(c *client) { c.blocking.Conn.Close() }
 
 // run sweeps the idle connections until ctx ends.
 func (g *goroutines) run(ctx context.Context) {
@@ -87,7 +88,7 @@ type blocking struct {
 	inForce   instant // the deadline that the connection has
 	cancelled atomic.Bool
 	hurried   atomic.Bool // the deadline was changed for a connection that rests
-	atRest    bool
+	atRest    bool        // a request is waited for
 	watched   *blocking
 	eye       eye
 	peeked    bool // peek holds a byte that Probe has read
@@ -146,9 +147,6 @@ func (b *blocking) Read(p []byte) (int, error) {
 		b.inForce = -1 // another may have changed it
 	}
 }
-
-// rests says that the connection waits for a request.
-func (b *blocking) rests(yes bool) { b.atRest = yes }
 
 // rest reads what is there behind the byte that Probe has read.
 func (b *blocking) rest(p []byte) int {

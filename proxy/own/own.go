@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"usher/balancer"
 	"usher/proxy"
 )
 
@@ -58,15 +59,19 @@ func (p *Plane) Prepare(pools map[string]*proxy.Pool) error {
 
 // Prune closes the idle connections that no pool of the snapshot in force can use.
 func (p *Plane) Prune(pools map[string]*proxy.Pool) {
-	used, known := map[target]bool{}, map[proxy.BackendTLS]bool{}
+	type use struct {
+		backend *balancer.Backend
+		connect proxy.ConnectConfig
+	}
+	used, known := map[use]bool{}, map[proxy.BackendTLS]bool{}
 	for _, pool := range pools {
 		known[pool.Connect.TLS] = true
 		for _, b := range pool.Balancer.Backends() {
-			used[target{b, pool.Connect}] = true
+			used[use{b, pool.Connect}] = true
 		}
 	}
 	p.dialer.keep(known)
-	p.fleet.sweep(func(to target) bool { return used[to] })
+	p.fleet.sweep(func(to target) bool { return used[use{to.backend, *to.connect}] })
 }
 
 // Close ends the idle connections to backends. Called when every Serve has returned.

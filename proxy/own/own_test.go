@@ -29,6 +29,9 @@ type front struct {
 	plane   *Plane
 	handler *proxy.Handler
 	address string
+	stop    func()        // begins the graceful end
+	cut     func()        // cuts what is left
+	served  chan struct{} // closed when Serve has returned
 	end     func()
 }
 
@@ -67,15 +70,18 @@ func serve(t testing.TB, loops int, change func(*proxy.ListenerOptions, *proxy.R
 	f.address = l.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	cut, cutNow := context.WithCancel(context.Background())
-	var running, serving sync.WaitGroup
+	f.served = make(chan struct{})
+	var running sync.WaitGroup
 	running.Go(func() { f.plane.Run(ctx) })
-	serving.Go(func() {
+	go func() {
+		defer close(f.served)
 		f.plane.Serve(cut, detaching(l), Options{Key: "main", ReadHeader: 5 * time.Second, Idle: time.Minute, HeaderBytes: 32 << 10, HeaderCount: 100})
-	})
+	}()
+	f.stop, f.cut = func() { l.Close() }, cutNow
 	f.end = sync.OnceFunc(func() {
-		l.Close()
-		cutNow()
-		serving.Wait()
+		f.stop()
+		f.cut()
+		<-f.served
 		stop()
 		running.Wait()
 	})

@@ -126,7 +126,8 @@ func (s *service) welcome(nc net.Conn, early []byte) {
 		c.peer = a
 	}
 	_, c.tls = nc.(*tls.Conn)
-	if !s.enter(c) || !s.plane.fleet.carry(c, nc) {
+	start := s.plane.fleet.place(c, nc)
+	if !s.enter(c) || !start() {
 		nc.Close()
 		s.leave(c)
 	}

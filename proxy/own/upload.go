@@ -147,6 +147,9 @@ func (u *upload) withhold() {
 
 // end returns when nothing of the body is under way any more.
 func (u *upload) end() {
+	if !u.running {
+		return
+	}
 	w := u.w
 	if u.join != nil {
 		if !u.over.Load() {

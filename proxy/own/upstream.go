@@ -19,10 +19,10 @@ type upstream struct {
 // fresh reports whether no exchange has used the connection yet.
 func (u *upstream) fresh() bool { return u.rested == 0 }
 
-// target is where a connection leads, and how it is made. It is comparable: what is equal may be shared.
+// target is where a connection leads, and how it is made.
 type target struct {
 	backend *balancer.Backend
-	connect proxy.ConnectConfig
+	connect *proxy.ConnectConfig
 }
 
 // oldest is how long a connection to a backend is used at most, so that what stands between (a balancer, a name that moves) gets its way.
@@ -51,7 +51,7 @@ func (u *upstreams) take(to target, now instant) *upstream {
 	for n := len(*s); n > 0; n-- {
 		last := (*s)[n-1]
 		(*s)[n-1], *s = nil, (*s)[:n-1]
-		if last.usable(now) && last.to.connect == to.connect {
+		if last.usable(now) && last.serves(to) {
 			return last
 		}
 		last.Close()
@@ -85,6 +85,15 @@ func (u *upstreams) first(c *upstream) {
 	if len(u.idle) == 1 && u.filled != nil {
 		u.filled()
 	}
+}
+
+// serves reports whether the connection was made as this target wants it, by the same configuration or an equal one.
+func (u *upstream) serves(to target) bool {
+	if u.to.connect != to.connect && *u.to.connect != *to.connect {
+		return false
+	}
+	u.to.connect = to.connect // of a snapshot that is in use
+	return true
 }
 
 // usable reports whether nothing speaks against another exchange: neither age nor an end, nor bytes that nobody has asked for.

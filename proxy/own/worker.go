@@ -21,6 +21,8 @@ type client struct {
 	served bool
 	// early is what was read to find out what the client speaks.
 	early []byte
+	// blocking is conn, where goroutines carry it.
+	blocking *blocking
 	// home is the carrier's own note of the connection.
 	home home
 }
@@ -33,8 +35,8 @@ func (c *client) end() {
 
 // rest says whether the client is waited for to send a request.
 func (c *client) rest(yes bool) {
-	if b, ok := c.conn.(interface{ rests(bool) }); ok {
-		b.rests(yes)
+	if c.blocking != nil {
+		c.blocking.atRest = yes
 	}
 	if yes {
 		c.ReadBy(c.restBy())

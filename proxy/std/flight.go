@@ -115,7 +115,7 @@ func (f *flight) Forward(x *proxy.Exchange, l balancer.Lease) error {
 
 // roundTrip sends the request and returns the response's head.
 func (f *flight) roundTrip(ctx context.Context, b *balancer.Backend) (*http.Response, error) {
-	t, err := f.service.plane.transports.get(keyOf(f.Connect(), f.Limits.ResponseHeader))
+	t, err := f.service.plane.transports.get(keyOf(*f.Connect(), f.Limits.ResponseHeader))
 	if err != nil {
 		return nil, err
 	}
