@@ -25,6 +25,8 @@ type Options struct {
 	Sniff bool
 	// Other takes over the connections whose protocol the engine does not speak. It owns them.
 	Other func(net.Conn)
+	// NoMore, if set, is called once the listener is closed and Other will not be called again.
+	NoMore func()
 }
 
 // Plane serves exchanges. Use New.

@@ -39,6 +39,9 @@ func (p *Plane) Serve(ctx context.Context, l net.Listener, o Options) error {
 	cut := context.AfterFunc(ctx, s.cut)
 	defer cut()
 	err := s.accept(ctx, l)
+	if o.NoMore != nil {
+		o.NoMore()
+	}
 	s.stop()
 	<-s.zero
 	if err != nil && !errors.Is(err, net.ErrClosed) {
