@@ -22,6 +22,7 @@ func (k *checker) check() {
 	k.names("pools", sorted(k.c.Pools))
 	k.names("tls_profiles", sorted(k.c.TLSProfiles))
 	k.presence()
+	k.loops()
 	k.references()
 	k.addresses()
 	k.weights()
@@ -48,6 +49,16 @@ func (k *checker) names(path string, names []string) {
 		if p := k.places[at]; p.key != nil && (bad || strings.Trim(name, ".") == "" || len(name) > maxName) {
 			k.found.add(p.key.spot(), "%s cannot be a name", quote(name)).hint("a name has 1 to %d bytes, neither spaces nor slashes, and more than dots", maxName)
 		}
+	}
+}
+
+// maxLoops is the most event loops: no machine has more cores.
+const maxLoops = 1024
+
+func (k *checker) loops() {
+	if n := k.c.Loops; n < 0 || n > maxLoops {
+		k.spoil("loops")
+		k.add("loops", "loops is %d, and from 0 to %d", n, maxLoops).hint("0 is the default: one a core")
 	}
 }
 

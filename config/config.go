@@ -17,6 +17,7 @@ import (
 // Config is the whole configuration, in its full form: sugar is expanded and defaults are set.
 type Config struct {
 	DataDir     string                       `conf:"data_dir" restart:"true" doc:"Where generated secrets are kept; made with mode 0700."`
+	Loops       int                          `conf:"loops" restart:"true" doc:"Event loops of the engine own, where the system has them; 0: one a core."`
 	Listeners   map[string]*listen.Config    `conf:"listeners" doc:"Where clients connect."`
 	TLSProfiles map[string]*listen.TLSConfig `conf:"tls_profiles" doc:"How TLS is spoken, for listeners to name."`
 	Routes      []proxy.RouteConfig          `conf:"routes" doc:"Which pool serves which requests. The first match wins."`

@@ -7,6 +7,7 @@ import (
 	"usher/affinity"
 	"usher/balancer"
 	"usher/conf"
+	"usher/listen"
 	"usher/proxy"
 )
 
@@ -24,6 +25,7 @@ func (k *checker) effect() {
 		}
 	}
 	k.profileEffect()
+	k.loopsEffect()
 }
 
 func speaksTLS(b balancer.BackendConfig) bool {
@@ -68,4 +70,16 @@ func (k *checker) profileEffect() {
 				hint("name it at a listener: tls: %s", name)
 		}
 	}
+}
+
+func (k *checker) loopsEffect() {
+	if k.c.Loops == 0 || k.bad["loops"] || k.bad["listeners"] || len(k.c.Listeners) == 0 {
+		return
+	}
+	for _, l := range k.c.Listeners {
+		if l.Engine == listen.Own && slices.Contains(l.Protocols, "h1") {
+			return
+		}
+	}
+	k.found.warn(k.locate("loops"), "loops does nothing here: no listener speaks HTTP/1.1 with the engine own").hint("remove it")
 }

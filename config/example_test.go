@@ -96,7 +96,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	bareWeb.Backends = nil
 	for _, x := range []struct{ got, want any }{
 		{public, *bare.Listeners["public"]}, {web, bareWeb}, {c.Admin, bare.Admin}, {c.Logging, bare.Logging}, {c.Shutdown, bare.Shutdown},
-		{c.Reload, bare.Reload}, {c.DataDir, bare.DataDir}, {c.Routes[3].Timeouts, bare.Routes[0].Timeouts}, {c.Routes[2].Upgrade, bare.Routes[0].Upgrade},
+		{c.Reload, bare.Reload}, {c.DataDir, bare.DataDir}, {c.Loops, bare.Loops}, {c.Routes[3].Timeouts, bare.Routes[0].Timeouts}, {c.Routes[2].Upgrade, bare.Routes[0].Upgrade},
 	} {
 		if !reflect.DeepEqual(x.got, x.want) {
 			t.Errorf("got %+v, want %+v", x.got, x.want)
@@ -147,7 +147,7 @@ func TestSchemaRefusesWhatHasNoMeaning(t *testing.T) {
 	for _, text := range []string{
 		"backedns: []", "listen: []", "pools: {a: {policy: fastest}}", "shutdown: {grace: 30}", "shutdown: {grace: soon}", "routes: {}",
 		"listeners: {a: {limits: {header_bytes: 64k}}}", "backends: [{url: a, wieght: 1}]", "reload: {watch: 1}", "logging: {access: {sample: 10}}",
-		"listen: {file: a, b: c}", "tls: {certs: []}", "affinity: {mode: hash}",
+		"listen: {file: a, b: c}", "tls: {certs: []}", "loops: some", "listeners: {a: {engine: nginx}}", "affinity: {mode: hash}",
 	} {
 		var v any
 		if err := yaml.Unmarshal([]byte(text), &v); err != nil {

@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Address        string         `conf:"address" doc:"host:port, or :port for every address of the machine."`
 	Protocols      []Protocol     `conf:"protocols" restart:"true" doc:"h1: HTTP/1.1. h2: HTTP/2 over TLS. h2c: HTTP/2 without TLS."`
+	Engine         Engine         `conf:"engine" restart:"true" doc:"What serves HTTP/1.1. own: Usher's engine. std: Go's net/http, which serves HTTP/2 in any case."`
 	TLS            string         `conf:"tls" doc:"A name under tls_profiles; empty: plain HTTP."`
 	TrustedProxies []conf.Prefix  `conf:"trusted_proxies" doc:"Networks whose X-Forwarded-*, Forwarded and request IDs are believed."`
 	RequestID      string         `conf:"request_id" doc:"Header field that carries the request's ID to the backend; empty: none."`
@@ -34,6 +35,18 @@ type Protocol string
 
 // Values lists the protocols.
 func (Protocol) Values() []string { return []string{"h1", "h2", "h2c"} }
+
+// Engine is what serves HTTP/1.1 to clients. HTTP/2 is net/http's.
+type Engine string
+
+// Usher's own engine, and Go's net/http.
+const (
+	Own Engine = "own"
+	Std Engine = "std"
+)
+
+// Values lists the engines.
+func (Engine) Values() []string { return []string{string(Own), string(Std)} }
 
 // UnderscoreMode says what becomes of header names with an underscore.
 type UnderscoreMode string
@@ -62,7 +75,7 @@ type Limits struct {
 // SetDefaults sets what the reference lists.
 func (c *Config) SetDefaults() {
 	*c = Config{
-		Protocols: []Protocol{"h1", "h2"}, RequestID: "X-Request-ID", Underscore: "drop",
+		Protocols: []Protocol{"h1", "h2"}, Engine: Own, RequestID: "X-Request-ID", Underscore: "drop",
 		Timeouts: Timeouts{Handshake: conf.Duration(10 * time.Second), ReadHeader: conf.Duration(10 * time.Second), Idle: conf.Duration(2 * time.Minute)},
 		Limits:   Limits{HeaderBytes: 32 << 10, HeaderCount: 100, MinRate: 240, H2Streams: 250},
 	}
@@ -157,6 +170,9 @@ func (c Config) validateProtocols(ps *conf.Problems) {
 	}
 	if c.TLS == "" && len(c.Protocols) == 1 && c.Protocols[0] == "h2" {
 		ps.Add("protocols", "h2 is HTTP/2 over TLS, and the listener has no TLS: nothing would be served").WithHint("name a TLS profile with tls, or use h2c")
+	}
+	if c.Engine != Own && len(c.Protocols) > 0 && !slices.Contains(c.Protocols, "h1") {
+		ps.Warn("engine", "engine does nothing here: the listener does not speak HTTP/1.1").WithHint("add h1 to protocols, or remove it")
 	}
 }
 

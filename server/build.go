@@ -12,6 +12,7 @@ import (
 	"usher/config"
 	"usher/listen"
 	"usher/proxy"
+	"usher/proxy/own"
 	"usher/proxy/std"
 	"usher/secret"
 )
@@ -120,19 +121,26 @@ func entry(name, address string) string {
 	return address
 }
 
-func planeOptions(key string, c *listen.Config) std.Options {
-	o := std.Options{
+// serving is how the clients of a listener are served.
+func serving(key string, c *listen.Config) options {
+	o := options{std: std.Options{
 		Key: key, ReadHeader: c.Timeouts.ReadHeader.D(), Idle: c.Timeouts.Idle.D(),
 		HeaderBytes: int(c.Limits.HeaderBytes), Streams: c.Limits.H2Streams,
-	}
+	}}
 	for _, p := range c.Protocols {
 		switch p {
 		case "h1":
-			o.HTTP1 = true
+			o.std.HTTP1 = true
 		case "h2":
-			o.HTTP2 = true
+			o.std.HTTP2 = true
 		case "h2c":
-			o.H2C = true
+			o.std.H2C = true
+		}
+	}
+	if c.Engine == listen.Own && o.std.HTTP1 {
+		o.own = &own.Options{
+			Key: key, ReadHeader: o.std.ReadHeader, Idle: o.std.Idle,
+			HeaderBytes: o.std.HeaderBytes, HeaderCount: c.Limits.HeaderCount, Sniff: o.std.H2C,
 		}
 	}
 	return o

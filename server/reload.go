@@ -55,7 +55,7 @@ func (s *Server) reload() (result admin.ReloadResult, err error) {
 	if err != nil {
 		return result, err
 	}
-	if err := s.plane.Prepare(snapshot.Pools()); err != nil {
+	if err := s.planes.prepare(snapshot.Pools()); err != nil {
 		return result, err
 	}
 	prev := s.world.Load()
@@ -95,7 +95,7 @@ func (s *Server) tidy() {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	snapshot, w := s.handler.Snapshot(), s.world.Load()
-	s.plane.Prune(snapshot.Pools())
+	s.planes.prune(snapshot.Pools())
 	var listeners, routes []string
 	for name := range w.cfg.Listeners {
 		listeners = append(listeners, name)

@@ -17,7 +17,6 @@ import (
 	"usher/config"
 	"usher/metrics"
 	"usher/proxy"
-	"usher/proxy/std"
 )
 
 // Options is what a server needs to know that is in no file.
@@ -42,7 +41,7 @@ type Server struct {
 	log     *slog.Logger
 	started time.Time
 	handler *proxy.Handler
-	plane   *std.Plane
+	planes  planes
 	access  *accesslog.Log
 	metrics *metrics.Metrics
 	admin   *admin.Server
@@ -78,8 +77,8 @@ func New(o Options, cfg *config.Config) (*Server, error) {
 	s.metrics = metrics.New(o.Version, s.sources())
 	s.metrics.Reloaded(s.started)
 	s.handler = proxy.NewHandler(snapshot, s.metrics, s.access)
-	s.plane = std.New(s.handler, o.Log)
-	return s, s.plane.Prepare(snapshot.Pools())
+	s.planes = newPlanes(s.handler, o.Log, cfg.Loops)
+	return s, s.planes.prepare(snapshot.Pools())
 }
 
 func (s *Server) accessTrouble(err error) { s.log.Warn("access log", "error", err) }
@@ -129,6 +128,7 @@ func (s *Server) start() error {
 		next.discard(nothing)
 		return err
 	}
+	s.tasks.Go(func() { s.planes.own.Run(s.background) })
 	s.settle(next)
 	s.tasks.Go(func() { s.access.Run(s.background) })
 	s.tasks.Go(func() { s.watch(s.background) })
@@ -189,7 +189,7 @@ func (s *Server) stop(end context.CancelFunc) error {
 		st.listener.Stop()
 	}
 	s.serving.Wait()
-	s.plane.Close()
+	s.planes.close()
 	s.stopAdmin()
 	if s.unclean.Load() {
 		return errors.New("stopped, and cut what was still in flight when the grace had passed")

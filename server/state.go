@@ -118,7 +118,7 @@ func (s *Server) sources() metrics.Sources {
 		Pools:        func() []*balancer.Pool { return balancers(s.handler.Snapshot()) },
 		Listeners:    s.listenerCounts,
 		Certificates: s.certificateEnds,
-		Streams:      func() map[string]int64 { return s.plane.Streams() },
+		Streams:      func() map[string]int64 { return s.planes.streams() },
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"usher/config"
 	"usher/listen"
-	"usher/proxy/std"
 )
 
 // world is what a configuration has opened. It is immutable; the next one takes over what stays.
@@ -116,7 +115,7 @@ func (s *Server) settle(next *world) {
 	for key, st := range next.sites {
 		c := *next.cfg.Listeners[st.name]
 		if prev.sites[key] == nil {
-			s.begin(st, planeOptions(key, &c))
+			s.begin(st, serving(key, &c))
 			continue
 		}
 		st.listener.Update(c, next.certs(c.TLS))
@@ -140,12 +139,12 @@ func (s *Server) keepFresh(name string, p *profile) {
 }
 
 // begin serves a listener until it is stopped and its connections have ended.
-func (s *Server) begin(st *site, o std.Options) {
+func (s *Server) begin(st *site, o options) {
 	s.log.Info("listening", "listener", st.name, "address", st.listener.Addr().String())
 	s.serving.Go(func() {
 		var run sync.WaitGroup
 		run.Go(func() { st.listener.Run(s.cut) })
-		if err := s.plane.Serve(s.cut, st.listener, o); err != nil {
+		if err := s.planes.serve(s.cut, st.listener, o); err != nil {
 			s.log.Warn("connections were cut", "listener", st.name, "error", err)
 			s.unclean.Store(true)
 		}
