@@ -65,6 +65,15 @@ func (c *Conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
+// SetLinger says what Close does with what has not been sent, as net.TCPConn's does. Over what has no such choice it returns
+// errors.ErrUnsupported.
+func (c *Conn) SetLinger(seconds int) error {
+	if t, ok := c.transport.(interface{ SetLinger(int) error }); ok {
+		return t.SetLinger(seconds)
+	}
+	return errors.ErrUnsupported
+}
+
 // RemoteAddrPort is the client's address, IPv4 never in the form of IPv6.
 func (c *Conn) RemoteAddrPort() netip.AddrPort { return c.remote }
 

@@ -71,17 +71,17 @@ func (w *worker) try(to target, fresh bool) (again bool, err error) {
 	}
 	defer u.drop()
 	began := clock()
-	sent, err := w.send()
-	if err != nil {
-		stale := sent == 0 || u.sure
-		if !u.fresh() && stale {
-			return true, nil
-		}
-		// The backend may have answered before it closed.
+	sent, torn := w.send()
+	switch {
+	case errors.Is(torn, proxy.ErrTarget):
+		return false, torn
+	case torn == nil:
+		w.upload.begin()
+		defer w.upload.end()
+	case !u.fresh() && (sent == 0 || u.sure):
+		return true, nil
 	}
-	w.upload.begin()
-	defer w.upload.end()
-	err = u.answer()
+	err = u.answer() // which a backend may have given before it closed
 	w.BackendWait += time.Duration(max(0, w.carrier.now()-began))
 	if errors.Is(err, errBackendGone) && !u.fresh() && u.sure {
 		return true, nil
@@ -89,6 +89,7 @@ func (w *worker) try(to target, fresh bool) (again bool, err error) {
 	if err == nil {
 		err = w.relay()
 	}
+	u.whole = u.whole && torn == nil
 	return false, w.explain(err)
 }
 
@@ -180,8 +181,7 @@ func (u *attempt) answer() error {
 	u.head.Reset()
 	u.head.Limits = h1.Limits{HeadBytes: answerHead, Lines: 1000}
 	if !u.w.upload.running {
-		u.Watch(u.w.client.conn)
-		defer u.Watch(nil)
+		u.Watch(u.w.client.conn) // until drop
 	}
 	u.ReadBy(u.w.upload.answerBy())
 	for {
@@ -253,7 +253,9 @@ func (u *attempt) interim() error {
 	}
 	status := u.head.Status
 	if status == 100 {
-		w.upload.goAhead()
+		if err := w.upload.goAhead(); err != nil {
+			return err
+		}
 	} else if w.head.Minor == 1 {
 		proxy.CleanResponse(&u.head.Fields)
 		out, err := h1.AppendResponseHead(w.out, status, &u.head.Fields, h1.Hop{})

@@ -73,3 +73,21 @@ func BenchmarkAnExchange(b *testing.B) {
 		})
 	}
 }
+
+func TestAnExchangeAllocatesNothing(t *testing.T) { onEach(t, allocatesNothing) }
+
+func allocatesNothing(t *testing.T, loops int) {
+	f := serve(t, loops, nil, "http://"+echoing(t))
+	c, err := net.Dial("tcp", f.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	request, buf := []byte(ask), make([]byte, 16<<10)
+	for range 100 {
+		exchange(t, c, request, buf)
+	}
+	if n := testing.AllocsPerRun(1000, func() { exchange(t, c, request, buf) }); n >= 1 && !racing {
+		t.Errorf("an exchange allocates %v times", n)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -47,16 +48,7 @@ func (l *loop) connect(to target) (conn, error) {
 
 // dial opens a connection without blocking.
 func (l *loop) dial(addr netip.AddrPort, by instant) (conn, error) {
-	family, sa := syscall.AF_INET, syscall.Sockaddr(&syscall.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().Unmap().As4()})
-	if !addr.Addr().Unmap().Is4() {
-		zone := uint32(0)
-		if z := addr.Addr().Zone(); z != "" {
-			if i, err := net.InterfaceByName(z); err == nil {
-				zone = uint32(i.Index)
-			}
-		}
-		family, sa = syscall.AF_INET6, &syscall.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16(), ZoneId: zone}
-	}
+	family, sa := sockaddr(addr)
 	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
@@ -77,6 +69,21 @@ func (l *loop) dial(addr netip.AddrPort, by instant) (conn, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// sockaddr is addr as the kernel has it.
+func sockaddr(addr netip.AddrPort) (family int, sa syscall.Sockaddr) {
+	ip, port := addr.Addr().Unmap(), int(addr.Port())
+	if ip.Is4() {
+		return syscall.AF_INET, &syscall.SockaddrInet4{Port: port, Addr: ip.As4()}
+	}
+	zone := 0
+	if i, err := net.InterfaceByName(ip.Zone()); err == nil {
+		zone = i.Index
+	} else {
+		zone, _ = strconv.Atoi(ip.Zone())
+	}
+	return syscall.AF_INET6, &syscall.SockaddrInet6{Port: port, Addr: ip.As16(), ZoneId: uint32(zone)}
 }
 
 // connected waits until the connection stands.

@@ -102,8 +102,12 @@ func leavePoller(c net.Conn) (fd int, attach func(net.Conn), ok bool) {
 func (f *fleet) hurry(c *client) {
 	if l := c.home.loop; l != nil {
 		l.post(func() {
-			if c.home.sock != nil && c.home.sock.rest != nil {
-				c.home.sock.restUntil(c.restBy(), c.home.rest)
+			switch s := c.home.sock; {
+			case s == nil:
+			case s.rest != nil:
+				s.restUntil(c.restBy(), c.home.rest)
+			case c.resting && s.reader != nil: // woken by what was no request
+				l.resume(s.reader, errLate)
 			}
 		})
 		return
@@ -183,15 +187,21 @@ func (l *loop) arrive(c *client, why error) {
 // work is the job of a task: it serves the client until there is nothing more to do, and lets it rest.
 func (l *loop) work(w *worker) {
 	c := w.client
-	for w.serve(c) {
+	defer l.layOff(w)
+	for w.carry(c) {
 		if c.Probe() == quiet {
-			l.workers = append(l.workers, w)
 			c.home.sock.restUntil(c.restBy(), c.home.rest)
 			return
 		}
 	}
-	l.workers = append(l.workers, w)
 	l.lose(c)
+}
+
+// layOff puts a worker back on the list.
+func (l *loop) layOff(w *worker) {
+	if l.workers = append(l.workers, w); len(l.workers) > spares {
+		l.sweepSoon()
+	}
 }
 
 func (l *loop) lose(c *client) {

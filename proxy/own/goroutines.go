@@ -48,7 +48,7 @@ func (g *goroutines) place(c *client, nc net.Conn, p *Plane) (start func() bool)
 	return func() bool {
 		go func() {
 			w := newWorker(g, p)
-			for w.serve(c) {
+			for w.carry(c) {
 			}
 			c.end()
 		}()
@@ -59,7 +59,7 @@ func (g *goroutines) place(c *client, nc net.Conn, p *Plane) (start func() bool)
 // hurry has a client that rests look again until when it may.
 func (g *goroutines) hurry(c *client) {
 	c.blocking.hurried.Store(true)
-	c.blocking.Conn.SetReadDeadline(c.restBy().time())
+	c.blocking.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
 // kill ends a client's connection, whatever it is at.
@@ -133,6 +133,9 @@ func (b *blocking) Read(p []byte) (int, error) {
 		if b.cancelled.Load() { // after the deadline was set: Cancel does the reverse
 			return 0, errCancelled
 		}
+		if b.atRest && b.hurried.Swap(false) { // likewise
+			return 0, errLate
+		}
 		n, err := b.Conn.Read(p)
 		switch {
 		case n > 0 || !errors.Is(err, os.ErrDeadlineExceeded):
@@ -176,6 +179,18 @@ func (b *blocking) Write(p []byte) (int, error) {
 		err = errLate
 	}
 	return n, err
+}
+
+// reset has the other side see a connection that broke off.
+func (b *blocking) reset() {
+	transport := b.Conn
+	if t, ok := transport.(*tls.Conn); ok {
+		transport = t.NetConn()
+	}
+	if c, ok := transport.(interface{ SetLinger(int) error }); ok {
+		c.SetLinger(0)
+	}
+	transport.Close()
 }
 
 // CloseWrite sends the end.

@@ -57,7 +57,7 @@ func newLoop(number int, p *Plane) (*loop, error) {
 	l.tell()
 	l.wheel = newWheel(l.time)
 	l.sweeping.expire = l.sweep
-	l.upstreams.filled = func() { l.wheel.set(&l.sweeping, l.time.in(sweepEvery)) }
+	l.upstreams.filled = l.sweepSoon
 	return l, l.register(l.wake, 0)
 }
 
@@ -215,10 +215,40 @@ func (l *loop) fork(f func()) (join func()) {
 // sweepEvery is how often idle connections to backends are looked at.
 const sweepEvery = time.Second
 
+// sweep lets go of what has not been needed for a while.
 func (l *loop) sweep() {
-	if l.upstreams.sweep(l.time, nil) {
-		l.upstreams.filled()
+	left := l.upstreams.sweep(l.time, nil)
+	if l.trim() || left {
+		l.sweepSoon()
 	}
+}
+
+func (l *loop) sweepSoon() {
+	if l.sweeping.due == 0 {
+		l.wheel.set(&l.sweeping, l.time.in(sweepEvery))
+	}
+}
+
+// spares is how many workers and tasks that nobody uses are kept.
+const spares = 16
+
+// trim gives up half of the workers and tasks beyond that, and reports whether there are still more.
+func (l *loop) trim() (more bool) {
+	if n := len(l.workers); n > spares {
+		rest := max(spares, n/2)
+		clear(l.workers[rest:])
+		l.workers = l.workers[:rest]
+	}
+	if n := len(l.free); n > spares {
+		rest := max(spares, n/2)
+		for _, t := range l.free[rest:] {
+			l.wheel.unlink(&t.timer)
+			t.stop()
+		}
+		clear(l.free[rest:])
+		l.free = l.free[:rest]
+	}
+	return len(l.workers) > spares || len(l.free) > spares
 }
 
 // end gives up what the loop holds. There are no clients any more.

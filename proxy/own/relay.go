@@ -44,7 +44,8 @@ func (w *worker) relay() error {
 // pass writes the head and the body.
 func (w *worker) pass(out []byte, framing h1.Framing) error {
 	u, t := &w.up, &w.download
-	t.body, t.chunked, t.out, t.moved = &u.body, framing.Kind == h1.Chunked, out, &w.ResponseBytes
+	t.body, t.out, t.moved = &u.body, out, &w.ResponseBytes
+	t.chunked = framing.Kind == h1.Chunked && u.head.Body.Kind != h1.None // what HEAD is told of does not follow
 	t.in, t.next, t.memory, t.length = &u.in, &u.flow, &u.flowing, u.head.Body.Kind == h1.Length
 	if !u.body.Done() && (u.in.empty() || len(u.in.room()) > 0) && u.Probe() != quiet {
 		n, _ := u.Read(u.in.room()) // what came behind the head goes out with it; an error comes again

@@ -22,6 +22,7 @@ type sealed struct {
 	out      []byte // records that are to be sent
 	flushing bool
 	poll     bool // reads do not wait
+	torn     bool // the end is not to look like one
 	peeked   bool // peek holds a byte that Probe has read
 	peek     [1]byte
 }
@@ -152,13 +153,21 @@ func (s *sealed) Close() error {
 	if s.closed {
 		return nil
 	}
-	s.tls.Close()
+	if !s.torn {
+		s.tls.Close()
+	}
 	if s.out != nil && !s.flushing {
 		s.send(s.out)
 		outs.put(s.slab)
 		s.out, s.slab = nil, nil
 	}
 	return s.sock.Close()
+}
+
+// reset has the other side see a connection that broke off.
+func (s *sealed) reset() {
+	s.torn = true
+	s.sock.reset()
 }
 
 // Probe says what a Read would meet. Records that carry nothing for us, such as tickets, are taken in.

@@ -19,13 +19,13 @@ type service struct {
 	plane    *Plane
 	stopping atomic.Bool
 	stopped  atomic.Int64 // the instant of the stop
+	cutting  atomic.Bool  // clients are cut as they come
 	sniffing sync.WaitGroup
 
 	mu      sync.Mutex
 	n       int           // clients
 	zero    chan struct{} // closed when there are none and the service stops
 	clients map[*client]struct{}
-	ended   bool // clients are cut as they come
 }
 
 // idleEnd is how long an idle connection is kept once its listener is closed, for the request that may be on its way.
@@ -124,25 +124,38 @@ func (b *opened) Read(p []byte) (int, error) {
 
 // welcome gives a new connection to a carrier.
 func (s *service) welcome(nc net.Conn, early []byte) {
-	c := &client{service: s, since: clock(), early: early}
-	if a, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
-		c.peer = a
-	}
+	c := &client{service: s, since: clock(), early: early, peer: peerOf(nc)}
 	_, c.tls = nc.(*tls.Conn)
 	start := s.plane.fleet.place(c, nc)
-	if !s.enter(c) || !start() {
+	s.enter(c)
+	if !start() {
 		nc.Close()
 		s.leave(c)
+		return
+	}
+	if s.cutting.Load() { // cut may have seen c before it was carried, or not at all
+		s.plane.fleet.kill(c)
 	}
 }
 
-// enter counts c in. It returns false when everything is cut already.
-func (s *service) enter(c *client) bool {
+// peerOf is the address of the client.
+func peerOf(c net.Conn) netip.AddrPort {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	if known, ok := c.(interface{ RemoteAddrPort() netip.AddrPort }); ok {
+		return known.RemoteAddrPort()
+	}
+	a, _ := netip.ParseAddrPort(c.RemoteAddr().String())
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// enter counts c in.
+func (s *service) enter(c *client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n++
 	s.clients[c] = struct{}{}
-	return !s.ended
 }
 
 // leave is called once for each client that entered, when its connection is closed.
@@ -172,9 +185,7 @@ func (s *service) stop() {
 
 // cut ends every connection.
 func (s *service) cut() {
-	s.mu.Lock()
-	s.ended = true
-	s.mu.Unlock()
+	s.cutting.Store(true)
 	s.each(func(c *client) { s.plane.fleet.kill(c) })
 }
 

@@ -234,10 +234,13 @@ func (s *sock) Close() error {
 	s.rest = nil
 	s.loop.socks[s.fd] = nil
 	err := syscall.Close(s.fd)
-	for _, t := range [...]*task{s.reader, s.writer, s.watcher} {
+	for _, t := range [...]*task{s.reader, s.writer} {
 		if t != nil {
 			s.loop.resumeSoon(t, errClosed)
 		}
+	}
+	if s.watcher != nil {
+		s.loop.resumeSoon(s.watcher, errGone)
 	}
 	if s.release != nil {
 		s.release()
@@ -247,6 +250,9 @@ func (s *sock) Close() error {
 
 // CloseWrite sends the end.
 func (s *sock) CloseWrite() error {
+	if s.closed { // and its number may be another's
+		return errClosed
+	}
 	return os.NewSyscallError("shutdown", syscall.Shutdown(s.fd, syscall.SHUT_WR))
 }
 
@@ -270,8 +276,12 @@ func (s *sock) Watch(client conn) {
 	}
 }
 
-// Probe says what epoll has said.
+// Probe says what epoll has said. A read that took as many bytes as it had room for leaves open whether there are more.
 func (s *sock) Probe() prospect {
+	if s.readable && !s.hup {
+		s.readable = false
+		s.look()
+	}
 	switch {
 	case s.hup || s.closed:
 		return ended
@@ -283,6 +293,9 @@ func (s *sock) Probe() prospect {
 
 // reset has the other side see a reset rather than an end: what it has is not whole.
 func (s *sock) reset() {
+	if s.closed {
+		return
+	}
 	syscall.SetsockoptLinger(s.fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 }
 

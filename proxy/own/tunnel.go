@@ -3,6 +3,7 @@ package own
 import (
 	"errors"
 	"io"
+	"runtime/debug"
 	"sync/atomic"
 
 	"usher/proxy"
@@ -40,15 +41,26 @@ type pipe struct {
 
 // run passes on what is there already, and then what comes. An end of input is passed on; an error ends both directions.
 func (p *pipe) run(there *buffer) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			p.w.plane.log.Error("tunnel ended in a panic", "error", fault, "stack", string(debug.Stack()))
+			p.end()
+		}
+	}()
 	err := p.write(there.bytes())
 	there.r = there.w
 	for err == nil {
 		err = p.next()
 	}
 	if err != io.EOF || p.to.CloseWrite() != nil {
-		p.from.Close()
-		p.to.Close()
+		p.end()
 	}
+}
+
+// end ends both directions.
+func (p *pipe) end() {
+	p.from.Close()
+	p.to.Close()
 }
 
 // next passes on what comes next. Memory is taken when it is there.

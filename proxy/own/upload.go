@@ -52,8 +52,12 @@ func (w *worker) gather() error {
 	for int64(w.in.w-w.in.r) < size {
 		n, err := u.readClient(w.in.room())
 		w.in.w += n
-		if n == 0 && err != nil {
-			return proxy.Because(proxy.ErrClientGone, err)
+		w.RequestBytes = int64(w.in.w - w.in.r) // by which the client earns time
+		switch {
+		case err == io.EOF:
+			return proxy.Because(proxy.ErrClientGone, io.ErrUnexpectedEOF)
+		case n == 0 && err != nil:
+			return err
 		}
 	}
 	u.gathered, u.sealed = w.in.b[w.in.r:w.in.r+int(size)], true
@@ -140,7 +144,7 @@ func (u *upload) goAhead() error {
 // withhold ends a connection whose client has been told to wait before it sends its body, and is answered without it: whether it will send
 // it nobody knows (RFC 9110 10.1.1).
 func (u *upload) withhold() {
-	if u.held || u.w.head.Expect100 && !u.w.body.Done() && u.w.in.empty() && !u.running {
+	if u.held || !u.running && u.w.head.Expect100 && !u.w.body.Done() && u.w.in.empty() {
 		u.w.leave = true
 	}
 }

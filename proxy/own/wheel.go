@@ -66,8 +66,9 @@ func (w *wheel) advance(now instant) {
 	if last-w.done >= slots {
 		w.done = last - slots + 1
 	}
-	for ; w.done <= last; w.done++ {
+	for w.done <= last {
 		head := &w.slot[w.done%slots]
+		w.done++ // what is set from now on, though it be overdue, goes to the next slot
 		if head.next != head {
 			w.visit(head, now)
 		}
@@ -86,19 +87,12 @@ func (w *wheel) visit(head *timer, now instant) {
 		switch {
 		case due == 0:
 		case due > now:
-			w.linkAfter(t)
+			w.link(t)
 		default:
 			t.due = 0
 			t.expire()
 		}
 	}
-}
-
-// linkAfter puts t into the slot of its own deadline, though that be the one that is being looked at: it comes round.
-func (w *wheel) linkAfter(t *timer) {
-	w.done++
-	w.link(t)
-	w.done--
 }
 
 // wait is how long nothing can expire, at most bound.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"usher/proxy"
@@ -19,6 +20,8 @@ type client struct {
 	// since is when the connection was accepted, or when its last exchange ended; served says which.
 	since  instant
 	served bool
+	// resting says that a request is waited for.
+	resting bool
 	// early is what was read to find out what the client speaks.
 	early []byte
 	// blocking is conn, where goroutines carry it.
@@ -38,7 +41,7 @@ func (c *client) rest(yes bool) {
 	if c.blocking != nil {
 		c.blocking.atRest = yes
 	}
-	if yes {
+	if c.resting = yes; yes {
 		c.ReadBy(c.restBy())
 	}
 }
@@ -96,6 +99,19 @@ func newWorker(c carrier, p *Plane) *worker {
 	return w
 }
 
+// carry is serve, with a panic confined to the client whose connection it was in.
+func (w *worker) carry(c *client) (rest bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.plane.log.Error("connection ended in a panic", "error", p, "stack", string(debug.Stack()))
+			w.upload.end()
+			w.up.drop()
+			rest = false
+		}
+	}()
+	return w.serve(c)
+}
+
 // serve carries exchanges for c until its connection ends (false), or everything that came has been served and the connection rests (true).
 func (w *worker) serve(c *client) (rest bool) {
 	w.client = c
@@ -121,6 +137,7 @@ func (w *worker) serve(c *client) (rest bool) {
 
 // giveBack gives the memory back that strings of the last exchange are views into: nobody looks at them any more.
 func (w *worker) giveBack() {
+	w.up.forget()
 	messages.put(w.memory)
 	w.memory, w.in, w.out, w.client = nil, buffer{}, nil, nil
 }
