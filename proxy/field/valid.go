@@ -44,7 +44,23 @@ func all(s string, class uint8) bool {
 }
 
 // IsToken reports whether s is a token (RFC 9110 5.6.2): a method, a field name.
-func IsToken(s string) bool { return s != "" && all(s, token) }
+func IsToken(s string) bool { return s != "" && TokenLen(s) == len(s) }
+
+// TokenLen is the length of the token that s begins with; 0 if it begins with none. Eight bytes at a time, as long as they are letters
+// and hyphens: names have hardly anything else.
+func TokenLen(s string) int {
+	n := 0
+	for ; n <= len(s)-8; n += 8 {
+		if told := plain(word(s[n:])); told&tops != tops {
+			n += leading(told)
+			break
+		}
+	}
+	for n < len(s) && classes[s[n]]&token != 0 {
+		n++
+	}
+	return n
+}
 
 // IsValue reports whether s may stand as a field value (RFC 9110 5.5): no control characters but tab, bytes above 0x7f allowed. White
 // space around it must have been removed.
@@ -54,35 +70,52 @@ func IsValue(s string) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// IsText is IsValue where white space may stand around. Eight bytes at a time: values are most of a head.
-func IsText(s string) bool {
-	for len(s) >= 8 {
-		if mayControl(word(s)) && !all(s[:8], value) {
-			return false
+// IsText is IsValue where white space may stand around.
+func IsText(s string) bool { return TextLen(s) == len(s) }
+
+// TextLen is the number of bytes in front of the first control character in s that is no tab. Sixteen bytes at a time: values are most of
+// a head.
+func TextLen(s string) int {
+	n := 0
+	for n <= len(s)-16 {
+		first, second := printable(word(s[n:])), printable(word(s[n+8:]))
+		if first&second&tops == tops {
+			n += 16
+			continue
 		}
-		s = s[8:]
+		if first&tops != tops {
+			n += leading(first)
+		} else {
+			n += 8 + leading(second)
+		}
+		if s[n] != '\t' {
+			return n
+		}
+		n++
 	}
-	return all(s, value)
-}
-
-// word is the first eight bytes of s.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// mayControl reports whether a byte of w is below 0x20 or is 0x7f: a subtraction borrows from the top bit of such a byte, and of no
-// other unless one is there.
-func mayControl(w uint64) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	del := w ^ 0x7f*ones
-	return ((w-0x20*ones)&^w|(del-ones)&^del)&tops != 0
+	for n < len(s) && classes[s[n]]&value != 0 {
+		n++
+	}
+	return n
 }
 
 // IsTarget reports whether s may stand as a path and query: no white space, control characters or fragment. Bytes above 0x7f are
 // allowed, as browsers of old and many scripts send them.
-func IsTarget(s string) bool { return s != "" && all(s, target) }
+func IsTarget(s string) bool { return s != "" && TargetLen(s) == len(s) }
+
+// TargetLen is the number of bytes that s begins with and that may stand in a target.
+func TargetLen(s string) int {
+	n := 0
+	for ; n <= len(s)-8; n += 8 {
+		if told := targeted(word(s[n:])); told&tops != tops {
+			return n + leading(told)
+		}
+	}
+	for n < len(s) && classes[s[n]]&target != 0 {
+		n++
+	}
+	return n
+}
 
 // IsHost reports whether s may stand as a Host (RFC 9110 7.2, RFC 3986 3.2.2): a name, or an address in brackets, and an optional port. An
 // empty one is allowed. Escapes are not, and no label but the last may be empty: no name in use needs them, and each server reads them in

@@ -101,7 +101,7 @@ func AppendLastChunk(dst []byte, trailer *field.Section) ([]byte, error) {
 // finishHead appends what stands behind a start line. The head begins at start.
 func finishHead(dst []byte, start int, fields *field.Section, hop Hop) ([]byte, error) {
 	dst, te, ok := appendFields(dst, fields, hop.Upgrade)
-	if !ok || !isText(hop.Trailer) || hop.Body.Length < 0 {
+	if !ok || !field.IsText(hop.Trailer) || hop.Body.Length < 0 {
 		return dst[:start], ErrUnwritable
 	}
 	switch hop.Body.Kind {
@@ -146,7 +146,7 @@ func (h Hop) appendConnection(dst []byte, te bool) []byte {
 // written.
 func appendFields(dst []byte, s *field.Section, upgrade bool) (_ []byte, te, ok bool) {
 	for _, l := range s.Lines() {
-		if !field.IsToken(l.Name) || !isText(l.Value) {
+		if !field.IsToken(l.Name) || !field.IsText(l.Value) {
 			return dst, false, false
 		}
 		if reserved(l.Name, upgrade) {

@@ -17,38 +17,54 @@ type control struct {
 	offers  bool // there is an Upgrade line
 }
 
+// rules reports whether the field of that name may rule the message or the connection, by its length and its first letter: nearly all
+// lines are told from those few by that.
+func rules(name string) bool {
+	return len(name) < len(initials) && name[0]|0x20 == initials[len(name)]
+}
+
+// initials are the first letters, by their lengths, of the names that the heads look at.
+var initials = [...]byte{
+	len("Host"): 'h', len("Expect"): 'e', len("Upgrade"): 'u', len("Connection"): 'c', len("Content-Length"): 'c', len("Transfer-Encoding"): 't',
+}
+
 // note takes in a field line. It reports whether the line is about framing: those are not part of the section.
 func (c *control) note(name, value string) (framing bool, err error) {
-	switch len(name) {
-	case len("Upgrade"):
-		c.offers = c.offers || field.Equal(name, "Upgrade")
-	case len("Connection"):
-		if field.Equal(name, "Connection") {
-			c.connection(value)
-		}
-	case len("Content-Length"):
-		if field.Equal(name, "Content-Length") {
-			return true, c.contentLength(value)
-		}
-	case len("Transfer-Encoding"):
-		if field.Equal(name, "Transfer-Encoding") {
-			return true, c.transferEncoding(value)
-		}
+	switch {
+	case field.Equal(name, "Upgrade"):
+		c.offers = true
+	case field.Equal(name, "Connection"):
+		c.connection(value)
+	case field.Equal(name, "Content-Length"):
+		return true, c.contentLength(value)
+	case field.Equal(name, "Transfer-Encoding"):
+		return true, c.transferEncoding(value)
 	}
 	return false, nil
 }
 
 func (c *control) connection(value string) {
-	for t := range field.Tokens(value) {
-		switch {
-		case field.Equal(t, "close"):
-			c.close = true
-		case field.Equal(t, "keep-alive"):
-			c.keep = true
-		case field.Equal(t, "upgrade"):
-			c.upgrade = true
-		}
+	if c.option(value) { // alone, as nearly always
+		return
 	}
+	for t := range field.Tokens(value) {
+		c.option(t)
+	}
+}
+
+// option takes in a connection option (RFC 9110 7.6.1), and reports whether it is known.
+func (c *control) option(name string) bool {
+	switch {
+	case field.Equal(name, "close"):
+		c.close = true
+	case field.Equal(name, "keep-alive"):
+		c.keep = true
+	case field.Equal(name, "upgrade"):
+		c.upgrade = true
+	default:
+		return false
+	}
+	return true
 }
 
 // contentLength takes one number (RFC 9112 6.3). A list or a second line is refused even where the numbers are the same.

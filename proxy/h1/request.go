@@ -81,23 +81,33 @@ func (r *RequestHead) requestLine(text string) error {
 		return err
 	}
 	line := text[from:to]
+	method := field.TokenLen(line)
+	rest := line[min(method+1, len(line)):]
+	target := method + 1 + field.TargetLen(rest)
+	if method == 0 || target == method+1 || target >= len(line) || line[method] != ' ' || line[target] != ' ' {
+		return requestLineFault(line)
+	}
+	if r.Minor, err = version(line[target+1:]); err != nil {
+		return requestLineFault(line)
+	}
+	r.line = span{from, from + method, from + method + 1, from + target}
+	r.hasLine = true
+	return nil
+}
+
+// requestLineFault says what is wrong with a request line.
+func requestLineFault(line string) error {
 	first, last := strings.IndexByte(line, ' '), strings.LastIndexByte(line, ' ')
 	if first == last {
 		return errRequestLine
 	}
-	r.line = span{from, from + first, from + first + 1, from + last}
-	r.hasLine = true
-	if r.Minor, err = version(line[last+1:]); err != nil {
+	if _, err := version(line[last+1:]); err != nil {
 		return err
 	}
-	method, target := r.line.of(text)
-	switch {
-	case !field.IsToken(method):
+	if !field.IsToken(line[:first]) {
 		return errMethod
-	case !field.IsTarget(target):
-		return errTarget
 	}
-	return nil
+	return errTarget
 }
 
 // finish makes the exported members from what was scanned.
@@ -105,9 +115,16 @@ func (r *RequestHead) finish(text string) error {
 	c := control{length: -1}
 	for _, f := range r.scan.fields {
 		name, value := f.of(text)
-		if err := r.note(&c, name, value); err != nil {
-			return err
+		if rules(name) {
+			own, err := r.note(&c, name, value)
+			if err != nil {
+				return err
+			}
+			if own {
+				continue
+			}
 		}
+		r.Fields.Add(name, value)
 	}
 	if err := c.check(r.Minor); err != nil {
 		return err
@@ -123,22 +140,16 @@ func (r *RequestHead) finish(text string) error {
 	return r.resolve(target)
 }
 
-func (r *RequestHead) note(c *control, name, value string) error {
-	switch len(name) {
-	case len("Host"):
-		if field.Equal(name, "Host") {
-			return r.noteHost(value)
-		}
-	case len("Expect"):
-		if r.Minor == 1 && field.Equal(name, "Expect") && field.Equal(value, "100-continue") {
-			r.Expect100 = true
-		}
+// note takes in a field line, and reports whether it is one that the section goes without.
+func (r *RequestHead) note(c *control, name, value string) (own bool, err error) {
+	switch {
+	case field.Equal(name, "Host"):
+		return true, r.noteHost(value)
+	case field.Equal(name, "Expect"):
+		r.Expect100 = r.Expect100 || r.Minor == 1 && field.Equal(value, "100-continue")
+		return false, nil
 	}
-	framing, err := c.note(name, value)
-	if !framing {
-		r.Fields.Add(name, value)
-	}
-	return err
+	return c.note(name, value)
 }
 
 // noteHost takes one Host line (RFC 9112 3.2). An http URI has a host (RFC 9110 4.2.1), and HTTP/1.0 need not say which.

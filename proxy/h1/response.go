@@ -75,7 +75,7 @@ func (r *ResponseHead) statusLine(line string) (err error) {
 	switch {
 	case r.Status < 100 || r.Status > 599:
 		return errStatus
-	case !isText(line[reason:]):
+	case !field.IsText(line[reason:]):
 		return errReason
 	}
 	return nil

@@ -47,6 +47,7 @@ func (s *scanner) next(text string, limit int) (from, to int, ok bool, err error
 // section reads field lines up to the empty line behind them, and reports whether that has arrived.
 func (s *scanner) section(text string, l Limits) (whole bool, err error) {
 	for {
+		s.run(text, l)
 		from, to, ok, err := s.next(text, l.bytes())
 		if err != nil || !ok {
 			return false, err
@@ -57,34 +58,62 @@ func (s *scanner) section(text string, l Limits) (whole bool, err error) {
 		if len(s.fields) == l.lines() {
 			return false, errLineCount
 		}
-		f, err := fieldLine(text[from:to], from)
-		if err != nil {
-			return false, err
+		f, end := fieldLine(text, from)
+		if end == 0 {
+			return false, fieldFault(text[from:to])
 		}
 		s.fields = append(s.fields, f)
 	}
 }
 
-// fieldLine parses a field line (RFC 9112 5) that stands at the offset at.
-func fieldLine(line string, at int) (span, error) {
-	colon := strings.IndexByte(line, ':')
-	if colon < 0 || !field.IsToken(line[:colon]) {
-		return span{}, nameFault(line, colon)
+// run reads the good field lines that have arrived in full and are within the limits. It tries no line twice: where the last call has
+// seen the beginning of one, it is for next to find its end.
+func (s *scanner) run(text string, l Limits) {
+	if s.seen != s.line {
+		return
 	}
-	from, to := colon+1, len(line)
-	for from < to && isSpace(line[from]) {
-		from++
+	text = text[:min(len(text), l.bytes())]
+	for len(s.fields) < l.lines() {
+		f, end := fieldLine(text, s.line)
+		if end == 0 {
+			break
+		}
+		s.fields = append(s.fields, f)
+		s.line = end
 	}
-	for from < to && isSpace(line[to-1]) {
-		to--
-	}
-	if !isText(line[from:to]) {
-		return span{}, textFault(line)
-	}
-	return span{at, at + colon, at + from, at + to}, nil
+	s.seen = s.line
 }
 
-func nameFault(line string, colon int) error {
+// fieldLine parses the field line (RFC 9112 5) that begins at the offset at, and returns where the next one does: 0 if this one is
+// malformed or is not there in full.
+func fieldLine(text string, at int) (f span, end int) {
+	to := at + field.TextLen(text[at:])
+	end = lineEnd(text, to)
+	colon := at + field.TokenLen(text[at:to])
+	if colon == at || colon == to || text[colon] != ':' {
+		return f, 0
+	}
+	from := colon + 1
+	for from < to && isSpace(text[from]) {
+		from++
+	}
+	for to > from && isSpace(text[to-1]) {
+		to--
+	}
+	return span{at, colon, from, to}, end
+}
+
+// lineEnd is the offset behind the CR LF at the offset at, or 0 if there is none.
+func lineEnd(text string, at int) int {
+	if len(text)-at < 2 || text[at] != '\r' || text[at+1] != '\n' {
+		return 0
+	}
+	return at + 2
+}
+
+// fieldFault says what is wrong with a malformed field line.
+func fieldFault(line string) error {
+	colon := strings.IndexByte(line, ':')
 	switch {
 	case strings.IndexByte(line, '\r') >= 0:
 		return errBareCR
@@ -94,50 +123,10 @@ func nameFault(line string, colon int) error {
 		return errColon
 	case colon > 0 && isSpace(line[colon-1]):
 		return errSpace
-	}
-	return errName
-}
-
-func textFault(line string) error {
-	if strings.IndexByte(line, '\r') >= 0 {
-		return errBareCR
+	case !field.IsToken(line[:colon]):
+		return errName
 	}
 	return errValue
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
-
-// isText reports whether s has no control character but tab (RFC 9110 5.5). Eight bytes at a time: values are most of a head.
-func isText(s string) bool {
-	for len(s) >= 8 {
-		if mayControl(word(s)) && !isPlain(s[:8]) {
-			return false
-		}
-		s = s[8:]
-	}
-	return isPlain(s)
-}
-
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// word is the first eight bytes of s.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// mayControl reports whether a byte of w is below 0x20 or is 0x7f: a subtraction borrows from the top bit of such a byte, and of no
-// other unless one is there.
-func mayControl(w uint64) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	del := w ^ 0x7f*ones
-	return ((w-0x20*ones)&^w|(del-ones)&^del)&tops != 0
-}

@@ -113,14 +113,23 @@ func isLiteral(s string) bool {
 }
 
 func isName(s string) bool {
+	good := true
 	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c|0x20 && c|0x20 <= 'z' || isDigit(c) || c == '.' || c == '-' || strings.IndexByte("_~!$&'()*+,;=", c) >= 0) {
-			return false
-		}
+		good = good && inName[s[i]]
 	}
-	return true
+	return good
 }
+
+// inName are the bytes of a registered name (RFC 3986 3.2.2) but the percent sign.
+var inName = func() (t [256]bool) {
+	for c := range 256 {
+		t[c] = 'a' <= c|0x20 && c|0x20 <= 'z' || isDigit(byte(c))
+	}
+	for _, c := range "-._~!$&'()*+,;=" {
+		t[c] = true
+	}
+	return t
+}()
 
 func isPort(s string) bool {
 	if s == "" {
