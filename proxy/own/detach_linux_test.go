@@ -2,7 +2,10 @@
 
 package own
 
-import "net"
+import (
+	"net"
+	"syscall"
+)
 
 // detaching hands out connections that can leave Go's poller.
 func detaching(l net.Listener) net.Listener { return leavers{l} }
@@ -21,3 +24,5 @@ type leaver struct{ net.Conn }
 
 func (l *leaver) Detach() (int, error) { return detach(l.Conn) }
 func (l *leaver) Attach(c net.Conn)    { l.Conn = c }
+
+func (l *leaver) SyscallConn() (syscall.RawConn, error) { return l.Conn.(syscall.Conn).SyscallConn() }

@@ -42,8 +42,8 @@ func (f *fleet) init(p *Plane, n int) {
 
 // run runs the loops. Each keeps a processor of Go's scheduler busy, and whatever else there is to run needs another.
 func (f *fleet) run(ctx context.Context) {
-	if n := len(f.loops); runtime.GOMAXPROCS(0) <= n {
-		runtime.GOMAXPROCS(n + 1)
+	if n := len(f.loops); n > 0 {
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), n+1)) // though it be no change: else Go follows a cgroup's limit down
 	}
 	done := make([]bool, len(f.loops))
 	for i, l := range f.loops {
