@@ -31,6 +31,7 @@ type running struct {
 	t    *testing.T
 	file string
 	stop context.CancelFunc
+	cut  context.CancelFunc
 	done chan error
 }
 
@@ -62,8 +63,10 @@ func runIn(t *testing.T, dir, text string) *running {
 	r.Server = s
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
+	cut, cutNow := context.WithCancel(context.Background())
+	r.cut = cutNow
 	ready := make(chan struct{})
-	go func() { r.done <- s.Run(ctx, context.Background(), func() { close(ready) }) }()
+	go func() { r.done <- s.Run(ctx, cut, func() { close(ready) }) }()
 	select {
 	case <-ready:
 	case err := <-r.done:
@@ -74,6 +77,7 @@ func runIn(t *testing.T, dir, text string) *running {
 		if err := <-r.done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
+		cutNow()
 		http.DefaultClient.CloseIdleConnections()
 	})
 	return r

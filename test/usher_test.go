@@ -36,13 +36,13 @@ var (
 	checked = sync.OnceValues(func() (string, error) { return build("usher-race", "-race") })
 )
 
-// build builds usher, unless USHER_BINARY names one to test in its place.
+// build builds usher, with the tags in USHER_TAGS, unless USHER_BINARY names one to test in its place.
 func build(name string, flags ...string) (string, error) {
 	if file := os.Getenv("USHER_BINARY"); file != "" {
 		return file, nil
 	}
 	file := filepath.Join(builds, name)
-	args := append([]string{"build", "-o", file}, flags...)
+	args := append([]string{"build", "-tags", os.Getenv("USHER_TAGS"), "-o", file}, flags...)
 	if out, err := exec.Command("go", append(args, "usher/cmd/usher")...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build usher: %w\n%s", err, out)
 	}
@@ -132,9 +132,14 @@ func (u *usher) awaitLog(t *testing.T, from int, msgs ...string) logLine {
 	return found
 }
 
+// write writes the configuration, with the engine in USHER_ENGINE for every listener.
 func (u *usher) write(t *testing.T, rest string) {
 	t.Helper()
-	if err := os.WriteFile(u.file, []byte(u.head+rest), 0o600); err != nil {
+	head := u.head
+	if engine := os.Getenv("USHER_ENGINE"); engine != "" {
+		head = strings.ReplaceAll(head, "{address:", "{engine: "+engine+", address:")
+	}
+	if err := os.WriteFile(u.file, []byte(head+rest), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
