@@ -171,7 +171,7 @@ func TestBothHalvesOfAListenerEndAtTheSameTime(t *testing.T) {
 }
 
 func TestWhatIsCutInEitherHalfIsTold(t *testing.T) {
-	for name, half := range halves {
+	for name, half := range map[string][2]string{"HTTP/1.1": {"h1", "h1"}, "HTTP/2": {"h2c", "h1"}} {
 		t.Run(name, func(t *testing.T) {
 			r, _, held := stopHeldUp(t, half)
 			r.cut()
