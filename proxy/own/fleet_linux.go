@@ -199,6 +199,9 @@ func (l *loop) work(w *worker) {
 
 // layOff puts a worker back on the list.
 func (l *loop) layOff(w *worker) {
+	if w.spoilt {
+		return
+	}
 	if l.workers = append(l.workers, w); len(l.workers) > spares {
 		l.sweepSoon()
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,13 @@ type front struct {
 	cut     func()        // cuts what is left
 	served  chan struct{} // closed when Serve has returned
 	end     func()
+	observe atomic.Pointer[func(*proxy.Exchange)] // is told of every exchange
+}
+
+func (f *front) Observe(x *proxy.Exchange) {
+	if o := f.observe.Load(); o != nil {
+		(*o)(x)
+	}
 }
 
 // serve starts a plane in front of the backends.
@@ -61,7 +69,8 @@ func serve(t testing.TB, loops int, change func(*proxy.ListenerOptions, *proxy.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &front{t: t, handler: proxy.NewHandler(snap)}
+	f := &front{t: t}
+	f.handler = proxy.NewHandler(snap, f)
 	f.plane = New(f.handler, slog.New(slog.NewTextHandler(os.Stderr, nil)), loops)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

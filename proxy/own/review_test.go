@@ -15,8 +15,8 @@ import (
 	"usher/proxy"
 )
 
-// enough is how long a test waits for what must happen.
-const enough = 10 * time.Second
+// tooLong is after how long a test gives up.
+const tooLong = 10 * time.Second
 
 // raw is a client that says what it likes.
 type raw struct {
@@ -32,7 +32,7 @@ func dial(t testing.TB, address string) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(enough))
+	c.SetDeadline(time.Now().Add(tooLong))
 	return &raw{c, t, bufio.NewReader(c)}
 }
 

@@ -85,6 +85,7 @@ type worker struct {
 	leave  bool // the client's connection is not used again
 	linger bool // the client may still be sending
 	broken bool // what the client has got is not whole
+	spoilt bool // a panic has left behind nobody knows what: no other client gets the worker
 }
 
 var _ proxy.Forwarder = (*worker)(nil)
@@ -104,8 +105,7 @@ func (w *worker) carry(c *client) (rest bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.plane.log.Error("connection ended in a panic", "error", p, "stack", string(debug.Stack()))
-			w.upload.end()
-			w.up.drop()
+			w.spoilt = true
 			rest = false
 		}
 	}()
