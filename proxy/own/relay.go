@@ -91,7 +91,8 @@ func (w *worker) appendHead(hop h1.Hop) ([]byte, error) {
 	if !h.Has("Date") { // RFC 9110 6.6.1
 		h.Add("Date", w.plane.date.at(time.Now()))
 	}
-	hop.Close, hop.KeepAlive = w.leave, w.head.Minor == 0
+	hop.Close = w.leave && !hop.Upgrade // clients take no upgrade from an answer that says close
+	hop.KeepAlive = w.head.Minor == 0
 	return h1.AppendResponseHead(w.out, w.Response.Status, h, hop)
 }
 
