@@ -1,6 +1,7 @@
 package field
 
 import (
+	"math/bits"
 	"net/netip"
 	"strings"
 )
@@ -46,20 +47,17 @@ func all(s string, class uint8) bool {
 // IsToken reports whether s is a token (RFC 9110 5.6.2): a method, a field name.
 func IsToken(s string) bool { return s != "" && TokenLen(s) == len(s) }
 
-// TokenLen is the length of the token that s begins with; 0 if it begins with none. Eight bytes at a time, as long as they are letters
-// and hyphens: names have hardly anything else.
-func TokenLen(s string) int {
-	n := 0
-	for ; n <= len(s)-8; n += 8 {
-		if told := plain(word(s[n:])); told&tops != tops {
-			n += leading(told)
-			break
+// TokenLen is the length of the token that s begins with; 0 if it begins with none.
+func TokenLen(s string) int { return run(s, token) }
+
+// run is the number of bytes that s begins with and that are of the class.
+func run(s string, class uint8) int {
+	for i := range len(s) {
+		if classes[s[i]]&class == 0 {
+			return i
 		}
 	}
-	for n < len(s) && classes[s[n]]&token != 0 {
-		n++
-	}
-	return n
+	return len(s)
 }
 
 // IsValue reports whether s may stand as a field value (RFC 9110 5.5): no control characters but tab, bytes above 0x7f allowed. White
@@ -71,22 +69,24 @@ func IsValue(s string) bool {
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
 // IsText is IsValue where white space may stand around.
-func IsText(s string) bool { return TextLen(s) == len(s) }
+func IsText(s string) bool { return TextEnd(s, 0) == len(s) }
 
-// TextLen is the number of bytes in front of the first control character in s that is no tab. Sixteen bytes at a time: values are most of
-// a head.
-func TextLen(s string) int {
-	n := 0
+// TextEnd is the offset of the first control character in s from the offset n on that is no tab, or the length of s. Sixteen bytes at a
+// time: values are most of a head.
+func TextEnd(s string, n int) int {
 	for n <= len(s)-16 {
-		first, second := printable(word(s[n:])), printable(word(s[n+8:]))
-		if first&second&tops == tops {
+		first, second := word(s[n:]), word(s[n+8:])
+		if (unusual(first)|unusual(second))&tops == 0 {
 			n += 16
 			continue
 		}
-		if first&tops != tops {
-			n += leading(first)
+		if found := ^printable(first) & tops; found != 0 {
+			n += bits.TrailingZeros64(found) / 8
+		} else if found := ^printable(second) & tops; found != 0 {
+			n += bits.TrailingZeros64(found)/8 + 8
 		} else {
-			n += 8 + leading(second)
+			n += 16
+			continue
 		}
 		if s[n] != '\t' {
 			return n
@@ -104,18 +104,7 @@ func TextLen(s string) int {
 func IsTarget(s string) bool { return s != "" && TargetLen(s) == len(s) }
 
 // TargetLen is the number of bytes that s begins with and that may stand in a target.
-func TargetLen(s string) int {
-	n := 0
-	for ; n <= len(s)-8; n += 8 {
-		if told := targeted(word(s[n:])); told&tops != tops {
-			return n + leading(told)
-		}
-	}
-	for n < len(s) && classes[s[n]]&target != 0 {
-		n++
-	}
-	return n
-}
+func TargetLen(s string) int { return run(s, target) }
 
 // IsHost reports whether s may stand as a Host (RFC 9110 7.2, RFC 3986 3.2.2): a name, or an address in brackets, and an optional port. An
 // empty one is allowed. Escapes are not, and no label but the last may be empty: no name in use needs them, and each server reads them in

@@ -23,6 +23,10 @@ func printable(w uint64) uint64 {
 	return (low + (0x80-' ')*ones) ^ (low + (0x80-0x7f)*ones) | w
 }
 
+// ascii tells the bytes from 0x20 to 0x7e, at less cost than printable, but only all at once: no top bit is set if all are. Else some are,
+// not always those of the others.
+func unusual(w uint64) uint64 { return (w + ones) | (w - ' '*ones) }
+
 // plain tells letters and hyphens.
 func plain(w uint64) uint64 {
 	low := w &^ tops

@@ -73,42 +73,38 @@ func (s *scanner) run(text string, l Limits) {
 		return
 	}
 	text = text[:min(len(text), l.bytes())]
-	for len(s.fields) < l.lines() {
-		f, end := fieldLine(text, s.line)
+	fields, at := s.fields, s.line
+	for most := l.lines(); len(fields) < most; {
+		f, end := fieldLine(text, at)
 		if end == 0 {
 			break
 		}
-		s.fields = append(s.fields, f)
-		s.line = end
+		fields = append(fields, f)
+		at = end
 	}
-	s.seen = s.line
+	s.fields, s.line, s.seen = fields, at, at
 }
 
 // fieldLine parses the field line (RFC 9112 5) that begins at the offset at, and returns where the next one does: 0 if this one is
 // malformed or is not there in full.
 func fieldLine(text string, at int) (f span, end int) {
-	to := at + field.TextLen(text[at:])
-	end = lineEnd(text, to)
-	colon := at + field.TokenLen(text[at:to])
-	if colon == at || colon == to || text[colon] != ':' {
+	colon := at + field.TokenLen(text[at:])
+	if colon == at || colon == len(text) || text[colon] != ':' {
 		return f, 0
 	}
 	from := colon + 1
-	for from < to && isSpace(text[from]) {
+	for from < len(text) && isSpace(text[from]) {
 		from++
 	}
+	to := field.TextEnd(text, from)
+	if to > len(text)-2 || text[to:to+2] != "\r\n" {
+		return f, 0
+	}
+	end = to + 2
 	for to > from && isSpace(text[to-1]) {
 		to--
 	}
 	return span{at, colon, from, to}, end
-}
-
-// lineEnd is the offset behind the CR LF at the offset at, or 0 if there is none.
-func lineEnd(text string, at int) int {
-	if len(text)-at < 2 || text[at] != '\r' || text[at+1] != '\n' {
-		return 0
-	}
-	return at + 2
 }
 
 // fieldFault says what is wrong with a malformed field line.

@@ -68,17 +68,17 @@ func (r *RequestHead) agree(authority string) error {
 
 // checkPath refuses a percent sign in the path that encodes nothing (RFC 3986 2.1). Queries are left alone: they are full of them.
 func checkPath(target string) error {
-	path, _, _ := strings.Cut(target, "?")
-	for {
-		i := strings.IndexByte(path, '%')
-		if i < 0 {
+	for i := range len(target) {
+		switch target[i] {
+		case '?':
 			return nil
-		}
-		path = path[i+1:]
-		if len(path) < 2 || hexDigit(path[0]) < 0 || hexDigit(path[1]) < 0 {
-			return errPercent
+		case '%':
+			if i+2 >= len(target) || hexDigit(target[i+1]) < 0 || hexDigit(target[i+2]) < 0 {
+				return errPercent
+			}
 		}
 	}
+	return nil
 }
 
 // isAuthority reports whether s is a host and an optional port (RFC 3986 3.2). Percent signs and zones are refused: nobody agrees on what
@@ -99,8 +99,12 @@ func portOf(s string) (port string, ok bool) {
 		}
 		return port, isLiteral(s[:end]) && isPort(port)
 	}
-	host, port, _ := strings.Cut(s, ":")
-	return port, host != "" && isName(host) && isPort(port)
+	n := nameLen(s)
+	if n == len(s) {
+		return "", n > 0
+	}
+	port = s[n+1:]
+	return port, n > 0 && s[n] == ':' && isPort(port)
 }
 
 // isLiteral accepts an IPv6 address in brackets.
@@ -112,12 +116,14 @@ func isLiteral(s string) bool {
 	return err == nil && addr.Is6()
 }
 
-func isName(s string) bool {
-	good := true
+// nameLen is the length of the registered name that s begins with.
+func nameLen(s string) int {
 	for i := range len(s) {
-		good = good && inName[s[i]]
+		if !inName[s[i]] {
+			return i
+		}
 	}
-	return good
+	return len(s)
 }
 
 // inName are the bytes of a registered name (RFC 3986 3.2.2) but the percent sign.
