@@ -26,6 +26,7 @@ type sample struct {
 	Memory float64 `json:"kib,omitempty"` // resident, for each connection
 	Errors uint64  `json:"errors"`
 	Others float64 `json:"others"` // share of a core that others had
+	Load   float64 `json:"load"`   // share of the other core that was used; near 1, the generator may have held the proxy up
 }
 
 // testCase is a way to load a proxy.
@@ -121,7 +122,7 @@ func (b *bench) generate(r *running, env []string, program string, args ...strin
 	cmd.Stderr = os.Stderr
 	m := b.meter(r)
 	out, err := cmd.Output()
-	cpu, others := m.stop(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
+	read := m.stop(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
 	if err != nil {
 		return sample{}, fmt.Errorf("run the generator: %w", err)
 	}
@@ -132,8 +133,8 @@ func (b *bench) generate(r *running, env []string, program string, args ...strin
 	}
 	n := float64(max(result.Requests, 1))
 	return sample{
-		CPU: float64(cpu) / 1e3 / n, Rate: n / result.Seconds, P50: float64(result.P50) / 1e3, P99: float64(result.P99) / 1e3,
-		Errors: result.Errors, Others: others,
+		CPU: float64(read.proxy) / 1e3 / n, Rate: n / result.Seconds, P50: float64(result.P50) / 1e3, P99: float64(result.P99) / 1e3,
+		Errors: result.Errors, Others: read.others, Load: read.load,
 	}, nil
 }
 

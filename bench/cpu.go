@@ -101,12 +101,19 @@ func (b *bench) meter(r *running) meter {
 	return meter{b, pid, time.Now(), cpuTime(pid), cpuTime(b.backend.Process.Pid), busy(b.proxyCore), busy(b.loadCore)}
 }
 
-// stop returns how long the proxy has been on its core since the meter was made, and the share of the time that others had, of the proxy's
-// core or of the one of the backends and of the generator, whichever is more. The generator has ended, and has been on its core for as
-// long as is said.
-func (m meter) stop(generator time.Duration) (proxy time.Duration, others float64) {
-	proxy = cpuTime(m.proxy) - m.ofProxy
+// reading is what a meter has read.
+type reading struct {
+	proxy  time.Duration // that the proxy has been on its core
+	others float64       // share that others had, of the proxy's core or of the other one, whichever is more
+	load   float64       // share of the other core that was used; near 1, the generator may have held the proxy up
+}
+
+// stop reads the clocks again. The generator has ended, and has been on its core for as long as is said.
+func (m meter) stop(generator time.Duration) reading {
+	proxy := cpuTime(m.proxy) - m.ofProxy
 	backends := cpuTime(m.bench.backend.Process.Pid) - m.ofBackends
-	foreign := max(busy(m.bench.proxyCore)-m.proxyCore-proxy, busy(m.bench.loadCore)-m.loadCore-backends-generator)
-	return proxy, max(0, float64(foreign)/float64(time.Since(m.started)))
+	load := busy(m.bench.loadCore) - m.loadCore
+	foreign := max(0, busy(m.bench.proxyCore)-m.proxyCore-proxy, load-backends-generator)
+	all := time.Since(m.started).Seconds()
+	return reading{proxy, foreign.Seconds() / all, load.Seconds() / all}
 }

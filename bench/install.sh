@@ -27,7 +27,7 @@ else
   exit 1
 fi
 
-if wants caddy && [ "$("$bin/caddy" version 2>/dev/null | cut -d' ' -f1)" != "$caddy" ]; then
+if wants caddy && ! go version -m "$bin/caddy" 2>/dev/null | grep "caddy/v2[[:space:]]$caddy[[:space:]]" >/dev/null; then
   (cd / && GOFLAGS='' GOBIN=$bin go install "github.com/caddyserver/caddy/v2/cmd/caddy@$caddy")
 fi
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"embed"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type proxy struct {
 	program  string
 	template string   // of its configuration
 	args     []string // {} stands for the configuration's path
-	version  []string // arguments that have it print its version
+	version  []string // arguments that have it print its version; none: it is Go, and its binary has it
 	cookies  []string // that bind a client; none: the proxy hands them out
 }
 
@@ -42,8 +43,7 @@ func proxies(s settings) []proxy {
 		{name: "haproxy", program: "haproxy", template: "haproxy.cfg", args: []string{"-db", "-f", "{}"}, version: []string{"-v"}},
 		{name: "nginx", program: "nginx", template: "nginx.conf", args: []string{"-p", ".", "-c", "{}"}, version: []string{"-v"},
 			cookies: []string{"srv=b0", "srv=b1", "srv=b2"}},
-		{name: "caddy", program: s.caddy, template: "Caddyfile", args: []string{"run", "--adapter", "caddyfile", "--config", "{}"},
-			version: []string{"version"}},
+		{name: "caddy", program: s.caddy, template: "Caddyfile", args: []string{"run", "--adapter", "caddyfile", "--config", "{}"}},
 	}
 	if s.base != "" {
 		usher.name, usher.program = "base", s.base
@@ -186,8 +186,15 @@ func (r *running) ready() error {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// versionOf returns the first line that the proxy prints of itself.
+// versionOf returns the first line that the proxy prints of itself, or what it was built from.
 func (p proxy) versionOf() string {
+	if p.version == nil {
+		info, err := buildinfo.ReadFile(p.program)
+		if err != nil {
+			return "unknown"
+		}
+		return info.Main.Version + " (" + info.GoVersion + ")"
+	}
 	out, err := exec.Command(p.program, p.version...).CombinedOutput()
 	if err != nil {
 		return "unknown"

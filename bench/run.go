@@ -29,8 +29,8 @@ func run([]string) error {
 			fmt.Printf("%-10s %d  %-8s %8.2f KiB a connection\n", s.Case, s.Round, s.Proxy, s.Memory)
 			return
 		}
-		fmt.Printf("%-10s %d  %-8s %8.1f µs  %8.0f/s  p99 %8.2f ms  %d errors, others had %.0f %%\n",
-			s.Case, s.Round, s.Proxy, s.CPU, s.Rate, s.P99/1e3, s.Errors, 100*s.Others)
+		fmt.Printf("%-10s %d  %-8s %8.1f µs  %8.0f/s  p99 %8.2f ms  %d errors, generator's core %.0f %% busy, others had %.0f %%\n",
+			s.Case, s.Round, s.Proxy, s.CPU, s.Rate, s.P99/1e3, s.Errors, 100*s.Load, 100*s.Others)
 	})
 	all.print(os.Stdout)
 	fmt.Println()
@@ -80,7 +80,7 @@ func profile([]string) error {
 	}
 	_ = perf.Process.Signal(os.Interrupt)
 	_ = perf.Wait() // ends as the signal has it
-	report := exec.Command("perf", "report", "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.5", "-i", file)
+	report := exec.Command("perf", "report", "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.5", "-w", "8,8,18,70", "-i", file)
 	report.Stdout, report.Stderr = os.Stdout, os.Stderr
 	if err := report.Run(); err != nil {
 		return fmt.Errorf("perf does not work here: %w\n%s", err, said.String())

@@ -32,15 +32,24 @@ func (g *generator) turn(c *conn) {
 	if c == nil || !g.write(c) {
 		return
 	}
-	n, errno := poll.Read(c.fd, g.buffer)
-	switch {
-	case errno == syscall.EAGAIN:
-		return
-	case errno != 0 || n == 0:
-		g.lose(c)
-		return
+	for more := true; more; {
+		n, errno := poll.Read(c.fd, g.buffer)
+		if errno == syscall.EAGAIN {
+			return
+		}
+		if errno != 0 || n == 0 {
+			g.lose(c)
+			return
+		}
+		if !g.take(c, g.buffer[:n]) {
+			return
+		}
+		more = n == len(g.buffer)
 	}
-	got := g.buffer[:n]
+}
+
+// take adds to the answer that c waits for, and says whether more of it is to come.
+func (g *generator) take(c *conn, got []byte) bool {
 	if len(c.in) > 0 {
 		c.in = append(c.in, got...)
 		got = c.in
@@ -48,12 +57,16 @@ func (g *generator) turn(c *conn) {
 	size, ok := c.answer(got)
 	switch {
 	case size == 0:
-		c.in = append(c.in[:0], got...)
+		if len(c.in) == 0 {
+			c.in = append(c.in, got...)
+		}
+		return true
 	case !ok || size != len(got): // nobody asked for more
 		g.lose(c)
 	default:
 		g.answered(c)
 	}
+	return false
 }
 
 func (g *generator) answered(c *conn) {
