@@ -179,17 +179,23 @@ func (u *usher) stop(t *testing.T) {
 // metric reads a metric: its value for each set of labels, as they are written between the braces.
 func (u *usher) metric(t *testing.T, name string) map[string]float64 {
 	t.Helper()
+	return samples(u.scrape(t), name)
+}
+
+// scrape reads all metrics, in the Prometheus text format.
+func (u *usher) scrape(t *testing.T) string {
+	t.Helper()
 	resp, err := http.Get(u.admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	defer http.DefaultClient.CloseIdleConnections()
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("scrape: %s, %v", resp.Status, err)
 	}
-	return samples(string(text), name)
+	return string(text)
 }
 
 // samples picks one metric from the Prometheus text format.

@@ -1,0 +1,162 @@
+package test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// reading is what usher says of itself at one moment.
+type reading struct {
+	rss, heap   int // KiB: what the kernel counts, and what is allocated
+	files       int // open file descriptors
+	goroutines  int
+	connections int           // of clients
+	cpu         time.Duration // used since the start
+}
+
+// read reads the metrics once.
+func (u *usher) read(t *testing.T) reading {
+	t.Helper()
+	text := u.scrape(t)
+	one := func(name string) float64 { return total(samples(text, name)) }
+	return reading{
+		rss: int(one("process_resident_memory_bytes")) >> 10, heap: int(one("go_memstats_heap_alloc_bytes")) >> 10,
+		files: int(one("process_open_fds")), goroutines: int(one("go_goroutines")), connections: int(one("usher_listener_connections")),
+		cpu: time.Duration(one("process_cpu_seconds_total") * float64(time.Second)),
+	}
+}
+
+// pulse is requests at a steady rate. One that is not answered fails the test.
+type pulse struct {
+	quit  chan struct{}
+	sends sync.WaitGroup
+	mu    sync.Mutex
+	took  times
+}
+
+// beat sends rate requests a second until stop, whether earlier ones have been answered or not.
+func beat(t *testing.T, url string, rate int) *pulse {
+	p := &pulse{quit: make(chan struct{})}
+	transport := &http.Transport{MaxIdleConnsPerHost: rate}
+	client := &http.Client{Transport: transport, Timeout: patience}
+	p.sends.Go(func() {
+		due := time.NewTicker(time.Second / time.Duration(rate))
+		defer due.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-p.quit:
+				return
+			case at := <-due.C:
+				p.sends.Go(func() { p.send(t, client, url, i, at) })
+			}
+		}
+	})
+	t.Cleanup(func() {
+		p.stop()
+		transport.CloseIdleConnections()
+	})
+	return p
+}
+
+func (p *pulse) send(t *testing.T, client *http.Client, url string, i int, at time.Time) {
+	if err := post(client, url, fmt.Sprintf("beat %d", i)); err != nil {
+		t.Errorf("beat %d: %v", i, err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.took = append(p.took, time.Since(at))
+}
+
+// lap returns what the answers took since the last lap.
+func (p *pulse) lap() times {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	took := p.took
+	p.took = nil
+	return took
+}
+
+func (p *pulse) stop() {
+	if !closed(p.quit) {
+		close(p.quit)
+	}
+	p.sends.Wait()
+}
+
+// times are how long things took.
+type times []time.Duration
+
+// String tells how many there are, the median, the 99th percentile and the longest.
+func (s times) String() string {
+	if len(s) == 0 {
+		return "none"
+	}
+	s = slices.Sorted(slices.Values(s))
+	at := func(percent int) time.Duration { return s[(len(s)-1)*percent/100].Round(10 * time.Microsecond) }
+	return fmt.Sprintf("%d, p50 %v, p99 %v, longest %v", len(s), at(50), at(99), at(100))
+}
+
+func TestTimesTellTheirPercentiles(t *testing.T) {
+	var s times
+	for i := range 201 {
+		s = append(s, time.Duration(200-i)*time.Millisecond)
+	}
+	if got, want := s.String(), "201, p50 100ms, p99 198ms, longest 200ms"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// tape is the same bytes for everybody: Read plays them without an end, Write compares what is written with them.
+type tape struct{ at int }
+
+var recorded = func() []byte {
+	b := make([]byte, 65521) // a prime: what is lost or moved shows, whatever the size of the pieces
+	x := uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return b
+}()
+
+func (p *tape) Read(b []byte) (int, error) {
+	n := copy(b, recorded[p.at:])
+	p.at = (p.at + n) % len(recorded)
+	return n, nil
+}
+
+func (p *tape) Write(b []byte) (n int, err error) {
+	for n < len(b) {
+		part := recorded[p.at:]
+		part = part[:min(len(part), len(b)-n)]
+		if string(part) != string(b[n:n+len(part)]) {
+			return n, fmt.Errorf("another byte than was sent, within %d of %d", len(part), p.at)
+		}
+		n += len(part)
+		p.at = (p.at + len(part)) % len(recorded)
+	}
+	return n, nil
+}
+
+// play returns the first n bytes of the tape.
+func play(n int64) io.Reader { return io.LimitReader(&tape{}, n) }
+
+// compare reads r to its end and returns how long it was. An error says that it differs from the tape, or was cut.
+func compare(r io.Reader) (int64, error) { return io.CopyBuffer(&tape{}, r, make([]byte, 256<<10)) }
+
+func TestATapeComparesWhatItPlays(t *testing.T) {
+	if n, err := compare(play(200_000)); n != 200_000 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	late := play(200_000)
+	io.CopyN(io.Discard, late, 1)
+	if _, err := compare(late); err == nil {
+		t.Error("a byte is missing, and nobody noticed")
+	}
+}
