@@ -145,7 +145,7 @@ func (u *upload) goAhead() error {
 // it nobody knows (RFC 9110 10.1.1).
 func (u *upload) withhold() {
 	if u.held || !u.running && u.w.head.Expect100 && !u.w.body.Done() && u.w.in.empty() {
-		u.w.leave = true
+		u.w.leave, u.held = true, false // from now on nothing but the answer is written
 	}
 }
 
