@@ -45,7 +45,18 @@ func all(s string, class uint8) bool {
 }
 
 // IsToken reports whether s is a token (RFC 9110 5.6.2): a method, a field name.
-func IsToken(s string) bool { return s != "" && TokenLen(s) == len(s) }
+func IsToken(s string) bool {
+	if len(s) >= 8 {
+		told := plain(word(s[len(s)-8:]))
+		for n := 0; n < len(s)-8; n += 8 {
+			told &= plain(word(s[n:]))
+		}
+		if told&tops == tops {
+			return true
+		}
+	}
+	return s != "" && all(s, token)
+}
 
 // TokenLen is the length of the token that s begins with; 0 if it begins with none.
 func TokenLen(s string) int { return run(s, token) }
@@ -68,8 +79,17 @@ func IsValue(s string) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// IsText is IsValue where white space may stand around.
-func IsText(s string) bool { return TextEnd(s, 0) == len(s) }
+// IsText is IsValue where white space may stand around. It looks at eight bytes at a time, the last of which it may have seen before.
+func IsText(s string) bool {
+	if len(s) < 8 {
+		return all(s, value)
+	}
+	found := unusual(word(s[len(s)-8:]))
+	for n := 0; n < len(s)-8; n += 8 {
+		found |= unusual(word(s[n:]))
+	}
+	return found&tops == 0 || TextEnd(s, 0) == len(s)
+}
 
 // TextEnd is the offset of the first control character in s from the offset n on that is no tab, or the length of s. Sixteen bytes at a
 // time: values are most of a head.
@@ -101,7 +121,7 @@ func TextEnd(s string, n int) int {
 
 // IsTarget reports whether s may stand as a path and query: no white space, control characters or fragment. Bytes above 0x7f are
 // allowed, as browsers of old and many scripts send them.
-func IsTarget(s string) bool { return s != "" && TargetLen(s) == len(s) }
+func IsTarget(s string) bool { return s != "" && all(s, target) }
 
 // TargetLen is the number of bytes that s begins with and that may stand in a target.
 func TargetLen(s string) int { return run(s, target) }

@@ -145,21 +145,33 @@ func (h Hop) appendConnection(dst []byte, te bool) []byte {
 // appendFields appends the lines of s that are not the writer's to say. It reports whether TE is among them, and whether all could be
 // written.
 func appendFields(dst []byte, s *field.Section, upgrade bool) (_ []byte, te, ok bool) {
-	for _, l := range s.Lines() {
+	lines := s.Lines()
+	for i := range lines {
+		l := &lines[i]
 		if !field.IsToken(l.Name) || !field.IsText(l.Value) {
 			return dst, false, false
 		}
-		if reserved(l.Name, upgrade) {
-			continue
+		if len(l.Name) < 32 && reservedLengths>>len(l.Name)&1 != 0 {
+			if reserved(l.Name, upgrade) {
+				continue
+			}
+			te = te || field.Equal(l.Name, "TE")
 		}
-		te = te || len(l.Name) == 2 && field.Equal(l.Name, "TE")
-		dst = append(dst, l.Name...)
-		dst = append(dst, ": "...)
-		dst = append(dst, l.Value...)
-		dst = append(dst, "\r\n"...)
+		dst = appendLine(dst, l)
 	}
 	return dst, te, true
 }
+
+func appendLine(dst []byte, l *field.Line) []byte {
+	dst = append(dst, l.Name...)
+	dst = append(dst, ':', ' ')
+	dst = append(dst, l.Value...)
+	return append(dst, '\r', '\n')
+}
+
+// reservedLengths has a bit for the length of each name that is not simply copied.
+const reservedLengths uint32 = 1<<len("TE") | 1<<len("Host") | 1<<len("Upgrade") | 1<<len("Connection") | 1<<len("Content-Length") |
+	1<<len("Proxy-Connection") | 1<<len("Transfer-Encoding")
 
 // reserved reports whether a field is the writer's own.
 func reserved(name string, upgrade bool) bool {

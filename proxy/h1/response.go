@@ -86,13 +86,16 @@ func (r *ResponseHead) finish(text, method string) error {
 	c := control{length: -1}
 	for _, f := range r.scan.fields {
 		name, value := f.of(text)
-		framing, err := c.note(name, value)
-		if err != nil {
-			return err
+		if rules(name) {
+			framing, err := c.note(name, value)
+			if err != nil {
+				return err
+			}
+			if framing {
+				continue
+			}
 		}
-		if !framing {
-			r.Fields.Add(name, value)
-		}
+		r.Fields.Add(name, value)
 	}
 	if err := c.check(r.Minor); err != nil {
 		return err
