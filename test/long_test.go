@@ -33,10 +33,9 @@ func (u *usher) read(t *testing.T) reading {
 
 // pulse is requests at a steady rate. One that is not answered fails the test.
 type pulse struct {
+	stopwatch
 	quit  chan struct{}
 	sends sync.WaitGroup
-	mu    sync.Mutex
-	took  times
 }
 
 // beat sends rate requests a second until stop, whether earlier ones have been answered or not.
@@ -68,18 +67,7 @@ func (p *pulse) send(t *testing.T, client *http.Client, url string, i int, at ti
 		t.Errorf("beat %d: %v", i, err)
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.took = append(p.took, time.Since(at))
-}
-
-// lap returns what the answers took since the last lap.
-func (p *pulse) lap() times {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	took := p.took
-	p.took = nil
-	return took
+	p.add(time.Since(at))
 }
 
 func (p *pulse) stop() {
@@ -87,6 +75,34 @@ func (p *pulse) stop() {
 		close(p.quit)
 	}
 	p.sends.Wait()
+}
+
+// stopwatch keeps how long answers took. Many clients may add to it.
+type stopwatch struct {
+	mu   sync.Mutex
+	took times
+}
+
+func (s *stopwatch) add(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took = append(s.took, d)
+}
+
+// count returns how many answers there were since the last lap.
+func (s *stopwatch) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.took)
+}
+
+// lap returns what the answers since the last lap took.
+func (s *stopwatch) lap() times {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	took := s.took
+	s.took = nil
+	return took
 }
 
 // times are how long things took.
