@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func (f *flight) begin(s *service, w http.ResponseWriter, r *http.Request) {
 	f.service, f.w, f.r, f.cut = s, w, r, false
 	f.Entry, f.Start = s.key, time.Now()
 	q := &f.Request
-	q.Method, q.Host, q.Proto, q.TLS = r.Method, r.Host, r.Proto, r.TLS != nil
+	q.Method, q.Host, q.Proto, q.TLS = r.Method, r.Host, r.Proto, r.Context().Value(encrypted{}) != nil
 	q.Target, q.ContentLength = r.RequestURI, r.ContentLength
 	if r.ProtoMajor == 1 {
 		q.Target = originForm(r.Method, r.RequestURI)
@@ -43,6 +44,22 @@ func (f *flight) begin(s *service, w http.ResponseWriter, r *http.Request) {
 	}
 	q.Peer, _ = netip.ParseAddrPort(r.RemoteAddr)
 	read(&q.Header, r.Header)
+}
+
+var errLength = errors.New("length that the body has not, or that is no number")
+
+// malformed returns what net/http's HTTP/2 server lets pass though nobody may forward it: a Content-Length that is no number, or not the one
+// that the body is held to (RFC 9113 8.1.1, RFC 9110 8.6).
+func (f *flight) malformed() *proxy.Refused {
+	if f.r.ProtoMajor != 2 {
+		return nil
+	}
+	for _, length := range f.r.Header["Content-Length"] {
+		if n, err := strconv.ParseUint(length, 10, 63); err != nil || int64(n) != f.r.ContentLength {
+			return &proxy.Refused{Status: http.StatusBadRequest, Why: errLength}
+		}
+	}
+	return nil
 }
 
 // originForm takes scheme and authority off a target in absolute form (RFC 9112 3.2.2). net/http has read them into Host.

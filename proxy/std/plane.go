@@ -70,7 +70,11 @@ func (p *Plane) Close() { p.transports.close() }
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := s.plane.flights.Get().(*flight)
 	f.begin(s, w, r)
-	s.plane.handler.Serve(&f.Exchange, f)
+	if why := f.malformed(); why != nil {
+		s.plane.handler.Refuse(&f.Exchange, f, why)
+	} else {
+		s.plane.handler.Serve(&f.Exchange, f)
+	}
 	var p *proxy.Panicked
 	if errors.As(f.Err, &p) {
 		s.plane.log.Error("exchange ended in a panic", "error", p, "stack", string(p.Stack))
