@@ -159,7 +159,13 @@ func (w *worker) send() (sent int, err error) {
 	out = append(out, w.upload.gathered...)
 	w.RequestBytes = int64(len(w.upload.gathered))
 	w.up.WriteBy(w.bound(w.Limits.StreamIdle))
-	return w.up.Write(out)
+	sent, err = w.up.Write(out)
+	if err == nil && !w.up.fresh() && !w.up.sure { // whether nothing was sent has to be known now
+		if err = w.up.Flush(); err != nil && !errors.Is(err, errPartly) {
+			sent = 0
+		}
+	}
+	return sent, err
 }
 
 // announced is the list of those names that may stand in a trailer section.

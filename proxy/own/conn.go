@@ -12,8 +12,11 @@ type conn interface {
 	// Read reads what is there, and waits for the first byte of it: until the deadline (errLate), the end (io.EOF), Cancel (errCancelled), or
 	// until the peer that Watch named has gone (errGone).
 	io.Reader
-	// Write writes all of p, and waits for room until the deadline: errLate.
+	// Write writes all of p, and waits for room until the deadline: errLate. A small p may be kept back for as long as nobody waits for
+	// anything; Flush sends it at once, and returns the error that it
+	// met: errPartly among them if not all of it was lost.
 	io.Writer
+	Flush() error
 	io.Closer
 	// CloseWrite ends the direction of Write.
 	CloseWrite() error
@@ -64,6 +67,7 @@ var (
 	errCancelled = &waitError{"no longer wanted", false}
 	errGone      = &waitError{"the client has gone away", false}
 	errEmpty     = &waitError{"nothing there yet", false}
+	errPartly    = errors.New("a part was sent")
 	errClosed    = errors.New("connection closed")
 )
 

@@ -181,6 +181,9 @@ func (b *blocking) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Flush has nothing to do: Write keeps nothing back.
+func (b *blocking) Flush() error { return nil }
+
 // reset has the other side see a connection that broke off.
 func (b *blocking) reset() {
 	transport := b.Conn

@@ -28,6 +28,8 @@ type loop struct {
 	wheel     *wheel
 	current   *task
 	free      []*task
+	arena     []byte    // what outgoing is to send
+	outgoing  []*sock   // that have something pending
 	ready     []*task   // to be resumed in the next turn
 	workers   []*worker // that nobody uses
 	plane     *Plane
@@ -54,6 +56,7 @@ func newLoop(number int, p *Plane) (*loop, error) {
 		return nil, fmt.Errorf("create eventfd: %w", errno)
 	}
 	l := &loop{number: number, epoll: epoll, wake: int(wake), plane: p}
+	l.arena = make([]byte, 0, arenaRoom)
 	l.tell()
 	l.wheel = newWheel(l.time)
 	l.sweeping.expire = l.sweep
@@ -175,6 +178,7 @@ func (l *loop) turnOver() {
 	}
 	l.ready = append(l.ready[:0], l.ready[n:]...)
 	l.wheel.advance(l.time)
+	l.flush()
 }
 
 // await runs f on a goroutine while the task is parked.

@@ -157,6 +157,7 @@ func (s *sealed) Close() error {
 		s.tls.Close()
 	}
 	if s.out != nil && !s.flushing {
+		s.last()
 		s.send(s.out)
 		outs.put(s.slab)
 		s.out, s.slab = nil, nil

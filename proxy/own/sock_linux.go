@@ -17,9 +17,12 @@ type sock struct {
 	readable, writable, hup bool
 	cancelled, closed       bool
 
-	reader, writer *task // that wait
-	watcher        *task // waits elsewhere for as long as this end is there
-	watched        *sock // whose watcher a reader of this one is
+	reader, writer *task  // that wait
+	watcher        *task  // waits elsewhere for as long as this end is there
+	watched        *sock  // whose watcher a reader of this one is
+	pending        []byte // of the loop's turn: to be sent at its end
+	unsent         []byte // of an earlier turn: there was no room
+	lost           error  // why something pending could not be sent
 	readBy         instant
 	writeBy        instant
 
@@ -52,6 +55,9 @@ func (s *sock) event(ev uint32) {
 	s.readable = s.readable || ev&(syscall.EPOLLIN|syscall.EPOLLRDHUP|broken) != 0
 	s.writable = s.writable || ev&(syscall.EPOLLOUT|broken) != 0
 	s.hup = s.hup || ev&(syscall.EPOLLRDHUP|broken) != 0
+	if s.writable && s.unsent != nil && s.writer == nil {
+		s.sendPending()
+	}
 	if s.readable && s.rest != nil {
 		s.wake(nil)
 		return
@@ -174,61 +180,12 @@ func (s *sock) awaitBytes() error {
 	return err
 }
 
-// Write writes all of p.
-func (s *sock) Write(p []byte) (int, error) {
-	for done := 0; ; {
-		if s.closed {
-			return done, errClosed
-		}
-		if !s.writable {
-			if err := s.awaitRoom(); err != nil {
-				return done, err
-			}
-			continue
-		}
-		n, err := s.send(p[done:])
-		if done += n; err != nil || done == len(p) {
-			return done, err
-		}
-	}
-}
-
-// awaitRoom waits until there is room to write.
-func (s *sock) awaitRoom() error {
-	t := s.loop.current
-	s.writer = t
-	err := t.park(s.writeBy)
-	s.writer = nil
-	return err
-}
-
-// send writes without waiting.
-func (s *sock) send(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
-	switch {
-	case errno == syscall.EAGAIN:
-		s.writable = false
-		return 0, nil
-	case errno == syscall.EINTR:
-		return 0, nil
-	case errno != 0:
-		s.hup = true
-		return 0, os.NewSyscallError("send", errno)
-	}
-	if int(n) < len(p) {
-		s.writable = false
-	}
-	return int(n), nil
-}
-
 // Close closes the socket. Who waits for it is told so.
 func (s *sock) Close() error {
 	if s.closed {
 		return nil
 	}
+	s.last()
 	s.closed, s.hup = true, true
 	s.loop.wheel.unlink(&s.timer)
 	s.rest = nil
@@ -252,6 +209,9 @@ func (s *sock) Close() error {
 func (s *sock) CloseWrite() error {
 	if s.closed { // and its number may be another's
 		return errClosed
+	}
+	if err := s.Flush(); err != nil {
+		return err
 	}
 	return os.NewSyscallError("shutdown", syscall.Shutdown(s.fd, syscall.SHUT_WR))
 }
@@ -296,6 +256,7 @@ func (s *sock) reset() {
 	if s.closed {
 		return
 	}
+	s.pending, s.unsent = nil, nil
 	syscall.SetsockoptLinger(s.fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 }
 
