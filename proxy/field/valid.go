@@ -1,7 +1,6 @@
 package field
 
 import (
-	"math/bits"
 	"net/netip"
 	"strings"
 )
@@ -44,14 +43,15 @@ func all(s string, class uint8) bool {
 	return common != 0
 }
 
-// IsToken reports whether s is a token (RFC 9110 5.6.2): a method, a field name.
+// IsToken reports whether s is a token (RFC 9110 5.6.2): a method, a field name. It looks at eight bytes at a time, the last of which it may
+// have seen before: names have hardly anything but letters and hyphens.
 func IsToken(s string) bool {
 	if len(s) >= 8 {
-		told := plain(word(s[len(s)-8:]))
+		found := others(word(s[len(s)-8:]))
 		for n := 0; n < len(s)-8; n += 8 {
-			told &= plain(word(s[n:]))
+			found |= others(word(s[n:]))
 		}
-		if told&tops == tops {
+		if found == 0 {
 			return true
 		}
 	}
@@ -79,7 +79,7 @@ func IsValue(s string) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// IsText is IsValue where white space may stand around. It looks at eight bytes at a time, the last of which it may have seen before.
+// IsText is IsValue where white space may stand around. It looks at eight bytes at a time, as IsToken does.
 func IsText(s string) bool {
 	if len(s) < 8 {
 		return all(s, value)
@@ -95,15 +95,15 @@ func IsText(s string) bool {
 // time: values are most of a head.
 func TextEnd(s string, n int) int {
 	for n <= len(s)-16 {
-		first, second := word(s[n:]), word(s[n+8:])
-		if (unusual(first)|unusual(second))&tops == 0 {
+		one, two := word(s[n:]), word(s[n+8:])
+		if (unusual(one)|unusual(two))&tops == 0 {
 			n += 16
 			continue
 		}
-		if found := ^printable(first) & tops; found != 0 {
-			n += bits.TrailingZeros64(found) / 8
-		} else if found := ^printable(second) & tops; found != 0 {
-			n += bits.TrailingZeros64(found)/8 + 8
+		if found := controls(one); found != 0 {
+			n += first(found)
+		} else if found := controls(two); found != 0 {
+			n += 8 + first(found)
 		} else {
 			n += 16
 			continue

@@ -82,6 +82,21 @@ func TestTrailersHaveLimitsOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestARequestLineHasThreePartsAndTwoSpaces(t *testing.T) {
+	for line, status := range map[string]int{
+		"GET / HTTP/1.1": 0, "G / HTTP/1.0": 0,
+		"": 400, " ": 400, "GET": 400, "GET ": 400, "GET /": 400, " / HTTP/1.1": 400, "  HTTP/1.1": 400, "GET  HTTP/1.1": 400, "GET HTTP/1.1": 400,
+		"GET  / HTTP/1.1": 400, "GET /  HTTP/1.1": 400, "GET / / HTTP/1.1": 400, "GET / HTTP/1.1 ": 400, "GET\t/ HTTP/1.1": 400, "GET /\tHTTP/1.1": 400,
+		"GET / HTTP/2.0": 505, "G:T / HTTP/2.0": 505, "G:T / HTTP/1.1": 400, "GET /\x80 HTTP/1.1": 0, "GET /#a HTTP/1.1": 400, "GET / x HTTP/3.0": 505,
+	} {
+		var head h1.RequestHead
+		_, err := head.Parse([]byte("\r\n" + line + "\r\nHost: a\r\n\r\n"))
+		if got := statusOf(err); got != status {
+			t.Errorf("%q: got %d (%v), want %d", line, got, err, status)
+		}
+	}
+}
+
 // statusOf is the status of an *h1.Error, 0 for nil and -1 for anything else.
 func statusOf(err error) int {
 	var fault *h1.Error

@@ -47,7 +47,7 @@ func (s *scanner) next(text string, limit int) (from, to int, ok bool, err error
 // section reads field lines up to the empty line behind them, and reports whether that has arrived.
 func (s *scanner) section(text string, l Limits) (whole bool, err error) {
 	for {
-		s.run(text, l)
+		s.run(text, l.lines())
 		from, to, ok, err := s.next(text, l.bytes())
 		if err != nil || !ok {
 			return false, err
@@ -66,15 +66,14 @@ func (s *scanner) section(text string, l Limits) (whole bool, err error) {
 	}
 }
 
-// run reads the good field lines that have arrived in full and are within the limits. It tries no line twice: where the last call has
-// seen the beginning of one, it is for next to find its end.
-func (s *scanner) run(text string, l Limits) {
+// run reads the good field lines that have arrived in full, until there are most; next sees that they end within the limit. It tries no
+// line twice: where the last call has seen the beginning of one, it is for next to find its end.
+func (s *scanner) run(text string, most int) {
 	if s.seen != s.line {
 		return
 	}
-	text = text[:min(len(text), l.bytes())]
 	fields, at := s.fields, s.line
-	for most := l.lines(); len(fields) < most; {
+	for len(fields) < most {
 		f, end := fieldLine(text, at)
 		if end == 0 {
 			break
