@@ -176,6 +176,7 @@ func (l *loop) arrive(c *client, why error) {
 	var w *worker
 	if n := len(l.workers); n > 0 {
 		w, l.workers = l.workers[n-1], l.workers[:n-1]
+		l.idleWorkers = min(l.idleWorkers, n-1)
 	} else {
 		w = newWorker(l, l.plane)
 		w.job = func() { l.work(w) }
@@ -202,9 +203,8 @@ func (l *loop) layOff(w *worker) {
 	if w.spoilt {
 		return
 	}
-	if l.workers = append(l.workers, w); len(l.workers) > spares {
-		l.sweepSoon()
-	}
+	l.workers = append(l.workers, w)
+	l.sweepSoon()
 }
 
 func (l *loop) lose(c *client) {

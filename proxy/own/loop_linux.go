@@ -33,6 +33,9 @@ type loop struct {
 	ready     []*task   // to be resumed in the next turn
 	workers   []*worker // that nobody uses
 	plane     *Plane
+
+	idleWorkers, idleTasks int // the fewest that were unused since the last sweep
+
 	upstreams upstreams
 	sweeping  timer
 	clients   atomic.Int64
@@ -233,26 +236,20 @@ func (l *loop) sweepSoon() {
 	}
 }
 
-// spares is how many workers and tasks that nobody uses are kept.
-const spares = 16
-
-// trim gives up half of the workers and tasks beyond that, and reports whether there are still more.
-func (l *loop) trim() (more bool) {
-	if n := len(l.workers); n > spares {
-		rest := max(spares, n/2)
-		clear(l.workers[rest:])
-		l.workers = l.workers[:rest]
+// trim gives up half of the workers and tasks that nobody has needed since the last time, and reports whether any are left.
+func (l *loop) trim() (left bool) {
+	rest := len(l.workers) - (l.idleWorkers+1)/2
+	clear(l.workers[rest:])
+	l.workers = l.workers[:rest]
+	rest = len(l.free) - (l.idleTasks+1)/2
+	for _, t := range l.free[rest:] {
+		l.wheel.unlink(&t.timer)
+		t.stop()
 	}
-	if n := len(l.free); n > spares {
-		rest := max(spares, n/2)
-		for _, t := range l.free[rest:] {
-			l.wheel.unlink(&t.timer)
-			t.stop()
-		}
-		clear(l.free[rest:])
-		l.free = l.free[:rest]
-	}
-	return len(l.workers) > spares || len(l.free) > spares
+	clear(l.free[rest:])
+	l.free = l.free[:rest]
+	l.idleWorkers, l.idleTasks = len(l.workers), len(l.free)
+	return len(l.workers)+len(l.free) > 0
 }
 
 // end gives up what the loop holds. There are no clients any more.

@@ -57,6 +57,7 @@ func (l *loop) take() *task {
 	t := l.free[n-1]
 	l.free[n-1] = nil
 	l.free = l.free[:n-1]
+	l.idleTasks = min(l.idleTasks, n-1)
 	return t
 }
 
