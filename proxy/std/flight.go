@@ -51,15 +51,20 @@ var errLength = errors.New("length that the body has not, or that is no number")
 // malformed returns what net/http's HTTP/2 server lets pass though nobody may forward it: a Content-Length that is no number, or not the one
 // that the body is held to (RFC 9113 8.1.1, RFC 9110 8.6).
 func (f *flight) malformed() *proxy.Refused {
-	if f.r.ProtoMajor != 2 {
-		return nil
-	}
-	for _, length := range f.r.Header["Content-Length"] {
-		if n, err := strconv.ParseUint(length, 10, 63); err != nil || int64(n) != f.r.ContentLength {
-			return &proxy.Refused{Status: http.StatusBadRequest, Why: errLength}
-		}
+	if f.r.ProtoMajor == 2 && !lengthsAre(f.r.ContentLength, f.r.Header) {
+		return &proxy.Refused{Status: http.StatusBadRequest, Why: errLength}
 	}
 	return nil
+}
+
+// lengthsAre reports whether every Content-Length says n. Over HTTP/2 net/http leaves them as they came, those too that it has passed over.
+func lengthsAre(n int64, h http.Header) bool {
+	for _, length := range h["Content-Length"] {
+		if said, err := strconv.ParseUint(length, 10, 63); err != nil || int64(said) != n {
+			return false
+		}
+	}
+	return true
 }
 
 // originForm takes scheme and authority off a target in absolute form (RFC 9112 3.2.2). net/http has read them into Host.

@@ -1,10 +1,12 @@
 package std
 
 import (
+	"errors"
 	"net/http"
 	"net/textproto"
 	"sync"
 
+	"usher/proxy"
 	"usher/proxy/field"
 )
 
@@ -16,8 +18,13 @@ type interim struct {
 	clean func(*field.Section)
 }
 
-// got is told of a 1xx response. 100 and 101 have ways of their own.
+var errSwitch = errors.New("change of protocols over HTTP/2")
+
+// got is told of a 1xx response. 100 has a way of its own, and so has 101 over HTTP/1.1; HTTP/2 has no 101 (RFC 9113 8.6).
 func (i *interim) got(code int, header textproto.MIMEHeader) error {
+	if code == http.StatusSwitchingProtocols {
+		return proxy.Because(proxy.ErrAnswer, errSwitch)
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.w == nil || code == http.StatusContinue {

@@ -16,6 +16,9 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // relay passes the backend's response on to the client. It calls late when the body stands still for too long.
 func (f *flight) relay(late func(), resp *http.Response) error {
+	if resp.ProtoMajor == 2 && !lengthsAre(resp.ContentLength, resp.Header) {
+		return proxy.Because(proxy.ErrAnswer, errLength) // or a client over HTTP/1.1 would be told two lengths
+	}
 	f.Response.Status = resp.StatusCode
 	f.Response.Header.Reset()
 	read(&f.Response.Header, resp.Header)
@@ -93,6 +96,9 @@ func (f *flight) Answer(x *proxy.Exchange) {
 
 // copyBody streams the response's body. What has come is sent on at once when no more is there, so that events arrive when they happen.
 func (f *flight) copyBody(resp *http.Response, late func()) error {
+	if resp.StatusCode == http.StatusNotModified {
+		return nil // whose length is another answer's (RFC 9110 8.6); over HTTP/2 net/http misses the body
+	}
 	watch := newWatchdog(f.Limits.StreamIdle, late)
 	defer watch.pause()
 	buf := buffers.Get().(*[bufferSize]byte)
