@@ -99,12 +99,8 @@ func portOf(s string) (port string, ok bool) {
 		}
 		return port, isLiteral(s[:end]) && isPort(port)
 	}
-	n := nameLen(s)
-	if n == len(s) {
-		return "", n > 0
-	}
-	port = s[n+1:]
-	return port, n > 0 && s[n] == ':' && isPort(port)
+	host, port, _ := strings.Cut(s, ":")
+	return port, host != "" && isName(host) && isPort(port)
 }
 
 // isLiteral accepts an IPv6 address in brackets.
@@ -116,14 +112,13 @@ func isLiteral(s string) bool {
 	return err == nil && addr.Is6()
 }
 
-// nameLen is the length of the registered name that s begins with.
-func nameLen(s string) int {
+func isName(s string) bool {
 	for i := range len(s) {
 		if !inName[s[i]] {
-			return i
+			return false
 		}
 	}
-	return len(s)
+	return true
 }
 
 // inName are the bytes of a registered name (RFC 3986 3.2.2) but the percent sign.
