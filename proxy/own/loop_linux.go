@@ -18,21 +18,21 @@ import (
 // It waits in epoll without telling Go's scheduler, as long as there is work: a thread that the scheduler has parked costs more to wake than
 // a request. Garbage collection interrupts the wait by a signal, and is let in.
 type loop struct {
-	number    int
-	epoll     int
-	wake      int // an eventfd
-	socks     []*sock
-	serial    uint32    // of the socket opened last
-	time      instant   // when the turn began
-	date      time.Time // the same by the clock on the wall
-	wheel     *wheel
-	current   *task
-	free      []*task
-	arena     []byte    // what outgoing is to send
-	outgoing  []*sock   // that have something pending
-	ready     []*task   // to be resumed in the next turn
-	workers   []*worker // that nobody uses
-	plane     *Plane
+	number   int
+	epoll    int
+	wake     int // an eventfd
+	socks    []*sock
+	serial   uint32    // of the socket opened last
+	time     instant   // when the turn began
+	date     time.Time // the same by the clock on the wall
+	wheel    *wheel
+	current  *task
+	free     []*task
+	arena    []byte    // what outgoing is to send
+	outgoing []*sock   // that have something pending
+	ready    []*task   // to be resumed in the next turn
+	workers  []*worker // that nobody uses
+	plane    *Plane
 
 	idleWorkers, idleTasks int // the fewest that were unused since the last sweep
 
