@@ -86,6 +86,38 @@ func (rec *recorder) take() (raw [][]byte) {
 	return raw
 }
 
+// pool is the configuration of one pool with this backend, which keeps no connection that nothing was sent on.
+func (rec *recorder) pool() string {
+	return fmt.Sprintf("routes: [{pool: web}]\npools: {web: {connect: {keepalive: 0s}, backends: [%q]}}\n", rec.address)
+}
+
+// givenUp is a field of requests that are reset on their way. Their connection to the backend may come late, and even after those of requests
+// behind them.
+const givenUp = "x-given-up"
+
+// before returns what came before the request that begins with last, which must have come: all but what has been given up, none of which may
+// be a whole request, and connections on which not a byte was sent.
+func (rec *recorder) before(t *testing.T, last string) (got [][]byte) {
+	t.Helper()
+	found := false
+	for _, raw := range rec.take() {
+		switch {
+		case bytes.HasPrefix(raw, []byte(last)):
+			found = true
+		case bytes.Contains(bytes.ToLower(raw), []byte(givenUp)):
+			if request, _, err := parseRequest(raw); err == nil {
+				t.Errorf("the backend got a whole request, %s, of one that was broken off", request)
+			}
+		case len(raw) > 0:
+			got = append(got, raw)
+		}
+	}
+	if !found {
+		t.Fatalf("the backend got %q, and no %s", got, last)
+	}
+	return got
+}
+
 // errPartial means that a request is not there in full.
 var errPartial = errors.New("the request is not whole")
 

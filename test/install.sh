@@ -13,6 +13,7 @@ openssl openssl
 node nodejs
 npm npm
 chromium chromium
+h2load nghttp2-client
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 '
 
@@ -41,4 +42,17 @@ if ! command -v npm >/dev/null; then
 elif ! [ apps/node_modules/.package-lock.json -nt apps/package-lock.json ]; then
   npm --prefix apps ci
   touch apps/node_modules/.package-lock.json
+fi
+
+# h2spec, in a module of its own: it has none, and x/net, which it reads frames with, is to be one that it works with.
+h2spec=v2.2.1+incompatible xnet=v0.60.0 bin=$PWD/../.cache/bin
+if ! go version -m "$bin/h2spec" 2>/dev/null | grep "summerwind/h2spec[[:space:]]$h2spec[[:space:]]" >/dev/null; then
+  echo "Building h2spec"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  (cd "$work" && export GOFLAGS=-mod=mod && go mod init build && go get "github.com/summerwind/h2spec/cmd/h2spec@$h2spec" "golang.org/x/net@$xnet" &&
+    go build -o "$bin/h2spec" github.com/summerwind/h2spec/cmd/h2spec) >"$work/log" 2>&1 || {
+    cat "$work/log" >&2
+    echo "LEFT OUT: the tests that need h2spec, which could not be built."
+  }
 fi
