@@ -132,8 +132,8 @@ func (u *attempt) drop() {
 		u.Close()
 	}
 	u.upstream = nil
-	bodies.put(u.flowing)
-	u.flow, u.flowing = buffer{}, nil
+	giveRoom(&u.flowing)
+	u.flow = buffer{}
 }
 
 // forget gives the memory back that the response's strings are views into.
@@ -277,11 +277,11 @@ func (u *attempt) interim() error {
 	return nil
 }
 
-// read reads more of the response's body.
+// read reads more of the response's body; with nil it waits for it.
 func (u *attempt) read(p []byte) (int, error) {
 	for {
 		u.ReadBy(u.w.bound(u.w.Limits.StreamIdle))
-		n, err := u.Read(p)
+		n, err := readOrWait(u.conn, p)
 		if n > 0 || err == nil {
 			return n, nil
 		}
@@ -292,6 +292,14 @@ func (u *attempt) read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// readOrWait reads; with nil it waits until there is something to read.
+func readOrWait(c conn, p []byte) (int, error) {
+	if p == nil {
+		return 0, c.Ready()
+	}
+	return c.Read(p)
 }
 
 // explain says whose fault a failure was. The client's comes first: what it broke off is never held against a backend.

@@ -6,8 +6,9 @@ const (
 	// headRoom is for the head of a request and what comes with it, answerRoom for the head of a response and the beginning of its body.
 	headRoom   = 8 << 10
 	answerRoom = 16 << 10
-	// bodyRoom is for bodies, once they are longer than that.
-	bodyRoom = 64 << 10
+	// bodyRoom is for bodies that are longer than that, wideRoom for those that come and go fast.
+	bodyRoom = 128 << 10
+	wideRoom = 256 << 10
 	// outRoom is for a head that is written, with what follows it at once.
 	outRoom = answerRoom + 4<<10
 )
@@ -34,6 +35,7 @@ var (
 	messages = newPool(headRoom + outRoom) // what a worker reads heads into, and what it writes messages in
 	answers  = newPool(answerRoom)
 	bodies   = newPool(bodyRoom)
+	wides    = newPool(wideRoom)
 	outs     = newPool(outRoom)
 )
 

@@ -201,8 +201,8 @@ func (u *upload) giveBack(in *buffer) {
 		}
 		in.r, in.w = 0, copy(in.b, rest)
 	}
-	bodies.put(u.flowing)
-	u.flow, u.flowing = buffer{}, nil
+	giveRoom(&u.flowing)
+	u.flow = buffer{}
 	u.gathered, u.sealed, u.failure = nil, false, nil
 	u.over.Store(false)
 }
@@ -217,7 +217,7 @@ func (u *upload) readClient(p []byte) (int, error) {
 		by = earlier(by, began.in(max(1, rateGrace+earned-u.waited)))
 	}
 	w.client.ReadBy(by)
-	n, err := w.client.Read(p)
+	n, err := readOrWait(w.client.conn, p)
 	u.waited += time.Duration(w.carrier.now() - began)
 	switch {
 	case n > 0 || err == nil:
