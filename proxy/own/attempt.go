@@ -310,6 +310,9 @@ func (w *worker) explain(err error) error {
 	if fault := w.upload.fault(); fault != nil {
 		return fault
 	}
+	if w.client.Probe() == ended && errors.Is(err, errClosed) { // cut
+		return proxy.Because(proxy.ErrClientGone, err)
+	}
 	switch {
 	case errors.Is(err, proxy.ErrClientGone), errors.Is(err, proxy.ErrAnswer), errors.Is(err, proxy.ErrUnsent):
 		return err

@@ -20,9 +20,10 @@ type fleet struct {
 
 // home is the loop that carries a client, and the connection's socket. It is the loop's.
 type home struct {
-	loop *loop
-	sock *sock
-	rest func(error)
+	loop   *loop
+	worker *worker // while there is an exchange
+	sock   *sock
+	rest   func(error)
 }
 
 func (f *fleet) init(p *Plane, n int) {
@@ -129,6 +130,9 @@ func (f *fleet) kill(c *client) {
 			s.wake(errLate)
 		default:
 			c.Close()
+			if w := c.home.worker; w != nil && w.up.upstream != nil {
+				w.up.Close() // what waits for room there has nobody to wait for
+			}
 		}
 	})
 }
@@ -181,14 +185,17 @@ func (l *loop) arrive(c *client, why error) {
 		w = newWorker(l, l.plane)
 		w.job = func() { l.work(w) }
 	}
-	w.client = c
+	w.client, c.home.worker = c, w
 	l.start(w.job)
 }
 
 // work is the job of a task: it serves the client until there is nothing more to do, and lets it rest.
 func (l *loop) work(w *worker) {
 	c := w.client
-	defer l.layOff(w)
+	defer func() {
+		c.home.worker = nil
+		l.layOff(w)
+	}()
 	for w.carry(c) {
 		if c.Probe() == quiet {
 			c.home.sock.restUntil(c.restBy(), c.home.rest)

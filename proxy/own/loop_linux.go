@@ -105,8 +105,16 @@ func (l *loop) turns(done *bool) {
 		if idle++; n > 0 {
 			idle = 0
 		}
+		// All is noted before anybody is resumed: who takes an idle connection must know what has come on it.
 		for i := range events[:n] {
-			l.dispatch(&events[i])
+			if s := l.told(&events[i]); s != nil {
+				s.note(events[i].Events)
+			}
+		}
+		for i := range events[:n] {
+			if s := l.told(&events[i]); s != nil {
+				s.act()
+			}
 		}
 		l.turnOver()
 	}
@@ -157,13 +165,16 @@ func (l *loop) sleep() bool {
 	return l.sleeping
 }
 
-func (l *loop) dispatch(ev *syscall.EpollEvent) {
+// told returns the socket that an event is about; nil if it is closed by now. The eventfd is none: its counter is never read, and each write
+// is another edge.
+func (l *loop) told(ev *syscall.EpollEvent) *sock {
 	if int(ev.Fd) == l.wake {
-		return // its counter is never read: each write is another edge
+		return nil
 	}
 	if s := l.socks[ev.Fd]; s != nil && s.serial == uint32(ev.Pad) {
-		s.event(ev.Events)
+		return s
 	}
+	return nil
 }
 
 // turnOver does what is not about a socket: posts, tasks that have given way, deadlines.

@@ -21,9 +21,11 @@ type sealed struct {
 	slab     slab
 	out      []byte // records that are to be sent
 	flushing bool
-	poll     bool // reads do not wait
-	torn     bool // the end is not to look like one
-	peeked   bool // peek holds a byte that Probe has read
+	waiter   *task // wants to write while the other task flushes
+	failure  error // of a flush
+	poll     bool  // reads do not wait
+	torn     bool  // the end is not to look like one
+	peeked   bool  // peek holds a byte that Probe has read
 	peek     [1]byte
 }
 
@@ -121,23 +123,26 @@ func (s *sealed) Write(p []byte) (int, error) {
 	}
 }
 
-// flush sends what was gathered. One task does so at a time: it sends what the other adds, too.
+// flush sends what was gathered. One task does so at a time: it sends what the other adds, too, and the other waits for it. An error is
+// final: records are missing then.
 func (s *sealed) flush() error {
-	if s.flushing {
-		return nil
+	for s.flushing {
+		s.waiter = s.loop.current
+		s.waiter.park(0)
 	}
 	s.flushing = true
-	defer func() { s.flushing = false }()
-	for s.out != nil {
+	for s.out != nil && s.failure == nil {
 		out, memory := s.out, s.slab
 		s.out, s.slab = nil, nil
-		_, err := s.sock.Write(out)
+		_, s.failure = s.sock.Write(out)
 		outs.put(memory)
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	s.flushing = false
+	if s.waiter != nil {
+		s.loop.resumeSoon(s.waiter, nil)
+		s.waiter = nil
+	}
+	return s.failure
 }
 
 // CloseWrite sends TLS's end (RFC 8446 6.1).

@@ -51,17 +51,20 @@ func (p *Plane) Serve(ctx context.Context, l net.Listener, o Options) error {
 }
 
 func (s *service) accept(ctx context.Context, l net.Listener) error {
+	sniff, end := context.WithCancel(ctx)
+	defer end()
 	defer s.sniffing.Wait()
 	for {
 		c, err := l.Accept()
 		if err != nil {
+			time.AfterFunc(idleEnd, end)
 			return err
 		}
 		switch {
 		case s.foreign(c):
 			s.Other(c)
 		case s.Sniff:
-			s.sniffing.Go(func() { s.sniff(ctx, c) })
+			s.sniffing.Go(func() { s.sniff(sniff, c) })
 		default:
 			s.welcome(c, nil)
 		}
@@ -83,7 +86,16 @@ var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
 // sniff reads as much as it takes to tell HTTP/2 from HTTP/1.1.
 func (s *service) sniff(ctx context.Context, c net.Conn) {
-	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+	woken := make(chan struct{})
+	wake := context.AfterFunc(ctx, func() {
+		defer close(woken)
+		c.SetReadDeadline(time.Unix(1, 0))
+	})
+	stop := func() { // nothing may touch c any more when it changes hands
+		if !wake() {
+			<-woken
+		}
+	}
 	if s.ReadHeader > 0 {
 		c.SetReadDeadline(time.Now().Add(s.ReadHeader))
 	}

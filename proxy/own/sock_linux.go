@@ -49,12 +49,16 @@ func (l *loop) adopt(fd int, release func() error) (*sock, error) {
 	return s, nil
 }
 
-// event takes in what epoll says, and resumes who waits for it.
-func (s *sock) event(ev uint32) {
+// note takes in what epoll says.
+func (s *sock) note(ev uint32) {
 	const broken = syscall.EPOLLHUP | syscall.EPOLLERR
 	s.readable = s.readable || ev&(syscall.EPOLLIN|syscall.EPOLLRDHUP|broken) != 0
 	s.writable = s.writable || ev&(syscall.EPOLLOUT|broken) != 0
 	s.hup = s.hup || ev&(syscall.EPOLLRDHUP|broken) != 0
+}
+
+// act resumes who has waited for what was noted.
+func (s *sock) act() {
 	if s.writable && s.unsent != nil && s.writer == nil {
 		s.sendPending()
 	}
