@@ -192,7 +192,7 @@ var h2Cases = []h2Case{
 
 func TestWhatComesOverHTTP2ArrivesAsOneRequestOrNotAtAll(t *testing.T) {
 	rec := newRecorder(t)
-	u, secure := startH2(t, rec.pool())
+	u, secure := startH2(t, binary(t), rec.pool())
 	for scheme, address := range map[string]string{"http": strings.TrimPrefix(u.url, "http://"), "https": secure} {
 		for _, c := range h2Cases {
 			t.Run(scheme+"/"+c.name, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestWhatComesOverHTTP2ArrivesAsOneRequestOrNotAtAll(t *testing.T) {
 
 func TestTheSchemeThatAClientClaimsIsNotBelieved(t *testing.T) {
 	rec := newRecorder(t)
-	u, secure := startH2(t, rec.pool())
+	u, secure := startH2(t, binary(t), rec.pool())
 	for scheme, address := range map[string]string{"http": strings.TrimPrefix(u.url, "http://"), "https": secure} {
 		conn := dialH2(t, address, scheme == "https")
 		for _, claim := range []string{"http", "https"} {
@@ -267,13 +267,13 @@ func (c *h2Case) check(t *testing.T, scheme string, got [][]byte) {
 }
 
 // startH2 runs usher with a listener for HTTP/1.1 and HTTP/2 without TLS, main, and one for both over TLS, whose address it returns.
-func startH2(t *testing.T, rest string) (u *usher, secure string) {
+func startH2(t *testing.T, bin, rest string) (u *usher, secure string) {
 	t.Helper()
 	ca, dir := newAuthority(t), t.TempDir()
 	ca.issue(t, filepath.Join(dir, "a.pem"), filepath.Join(dir, "a.key"), 21, "a.example")
 	listeners := strings.Replace(head, `"127.0.0.1:0"}}`, `"127.0.0.1:0", protocols: [h1, h2c]}, secure: {address: "127.0.0.1:0", tls: t}}`, 1)
 	rest = fmt.Sprintf("tls_profiles: {t: {certificates: [{cert: %[1]s/a.pem, key: %[1]s/a.key}]}}\n", dir) + rest
-	u = startHead(t, binary(t), listeners, rest)
+	u = startHead(t, bin, listeners, rest)
 	address := func(listener string) (found string) {
 		u.await(t, 0, "the listener "+listener, func(line string) bool {
 			var l logLine
