@@ -34,7 +34,7 @@ func (f *flight) begin(s *service, w http.ResponseWriter, r *http.Request) {
 	f.service, f.w, f.r, f.cut = s, w, r, false
 	f.Entry, f.Start = s.key, time.Now()
 	q := &f.Request
-	q.Method, q.Host, q.Proto, q.TLS = r.Method, r.Host, r.Proto, r.Context().Value(encrypted{}) != nil
+	q.Method, q.Host, q.Proto, q.TLS = r.Method, r.Host, r.Proto, r.TLS != nil
 	q.Target, q.ContentLength = r.RequestURI, r.ContentLength
 	if r.ProtoMajor == 1 {
 		q.Target = originForm(r.Method, r.RequestURI)

@@ -2,7 +2,6 @@ package std
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,7 +40,6 @@ func (p *Plane) newService(o Options) *service {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 		ConnState:                    s.count,
-		ConnContext:                  noteTLS,
 	}
 	return s
 }
@@ -49,17 +47,6 @@ func (p *Plane) newService(o Options) *service {
 // frameSize is the longest frame of HTTP/2 that clients may send, the protocol's own default (RFC 9113 4.2). net/http's is 1 MiB, and each
 // connection holds a buffer as large as its longest frame.
 const frameSize = 16 << 10
-
-// encrypted is the key in a connection's context that says that it is over TLS.
-type encrypted struct{}
-
-// noteTLS notes what net/http tells of a request over HTTP/2 only where its :scheme agrees.
-func noteTLS(ctx context.Context, c net.Conn) context.Context {
-	if _, ok := c.(*tls.Conn); ok {
-		return context.WithValue(ctx, encrypted{}, true)
-	}
-	return ctx
-}
 
 func (s *service) count(_ net.Conn, state http.ConnState) {
 	switch state {
