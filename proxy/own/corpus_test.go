@@ -115,7 +115,7 @@ func (m *message) readBody(raw string, eof bool) {
 	b.Start(m.framing)
 	rest := []byte(raw[m.head:])
 	for len(rest) > 0 && !b.Done() {
-		data, n, err := b.Next(rest)
+		data, n, err := b.Next(rest[:1])
 		if err != nil {
 			m.fault = err
 			return
@@ -145,18 +145,21 @@ func (c *wireCase) verdict(t testing.TB, m *message) {
 	}
 }
 
-// cuts are the places at which raw is parted, 0 for not at all: every one of its first 2 KiB, and some behind. The race detector makes all of
-// this slow, and gets fewer.
+// cuts are the places at which raw is parted, 0 for not at all: behind each of its bytes. In what is long because of a filler most places are
+// like the one before: there it is some, and those at the ends. The race detector makes all of this slow, and gets fewer.
 func cuts(raw string) (at []int) {
+	const long, end = 1 << 10, 100
 	step := 1
 	if racing || testing.Short() {
 		step = 1 + len(raw)/6
 	}
-	at = append(at, 0)
-	for i := 1; i < min(len(raw), 2<<10); i += step {
-		at = append(at, i)
-	}
-	for i := 4093; i < len(raw); i += 8191 {
+	for i := 0; i < max(1, len(raw)); i += step {
+		if i == end && len(raw) > long {
+			for ; i < len(raw)-end; i += 1 + len(raw)/10 {
+				at = append(at, i)
+			}
+			i = len(raw) - end
+		}
 		at = append(at, i)
 	}
 	return at

@@ -260,6 +260,7 @@ func (s *sock) reset() {
 	if s.closed {
 		return
 	}
+	s.sendPending() // of what there is room for: the client sees what was cut off
 	s.pending, s.unsent = nil, nil
 	syscall.SetsockoptLinger(s.fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 }
