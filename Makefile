@@ -1,7 +1,7 @@
 FUZZTIME ?= 10m
 export FUZZTIME
 
-.PHONY: help test test-all race fuzz build demo bench bench-docs bench-profile clean
+.PHONY: help test test-all race soak fuzz build demo bench bench-docs bench-profile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
@@ -16,6 +16,10 @@ test-all: ## test, and the proofs that take long
 
 race: ## the tests alone, with the race detector, and nothing installed
 	go test -race -shuffle=on ./...
+
+DURATION ?= 1h
+soak: ## every kind of client at once, for DURATION (1h); afterwards nothing must be left of it
+	USHER_SOAK=$(DURATION) go test -count=1 -timeout=0 -v -run '^TestAMixedLoad' ./test
 
 fuzz: ## every fuzz test, for FUZZTIME each (10m)
 	@test/fuzz.sh

@@ -13,6 +13,7 @@ openssl openssl
 node nodejs
 npm npm
 chromium chromium
+slowhttptest slowhttptest
 h2load nghttp2-client
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 '

@@ -101,9 +101,11 @@ func upload(client *http.Client, url, kind string, n int64) error {
 	return nil
 }
 
-// tapeServer runs a backend that plays the tape for a GET of /KIND/BYTES, compares what is PUT there with it, and answers a POST with its
-// body. It returns the address.
-func tapeServer(t *testing.T) string {
+// tapeServer runs a backend that serves tapes. It returns the address.
+func tapeServer(t *testing.T) string { return serve(t, tapes().ServeHTTP) }
+
+// tapes plays the tape for a GET of /KIND/BYTES, compares what is PUT there with it, and answers a POST with its body.
+func tapes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{kind}/{bytes}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.ParseInt(r.PathValue("bytes"), 10, 64)
@@ -121,5 +123,5 @@ func tapeServer(t *testing.T) string {
 		fmt.Fprintf(w, "%d bytes, content length %d, %v", got, r.ContentLength, err)
 	})
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
-	return serve(t, mux.ServeHTTP)
+	return mux
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // slowHead has limits that end slow clients while the test waits.
-const slowHead = `listeners: {main: {address: "127.0.0.1:0", timeouts: {read_header: 5s, idle: 5s}, limits: {min_rate: 1KiB/s}}}
+const slowHead = `listeners: {main: {address: "127.0.0.1:0", timeouts: {read_header: 5s}, limits: {min_rate: 1KiB/s}}}
 admin: {listen: "127.0.0.1:0"}
 logging: {format: json, access: {enabled: false}}
 `
@@ -21,15 +21,16 @@ logging: {format: json, access: {enabled: false}}
 func TestSlowClientsDisturbNobodyAndAreEnded(t *testing.T) {
 	need(t, "slowhttptest")
 	const probes = 2 // connections by which slowhttptest finds out whether anybody still answers
-	n := long(100, 2000)
 	for name, way := range map[string]struct {
+		n     int
 		path  string
 		flags []string
 		ended string // what only requests of theirs are counted as
 	}{
-		"heads":   {"/", []string{"-H", "-i", "1"}, `code="408"`},
-		"bodies":  {"/", []string{"-B", "-i", "1", "-s", "1000000"}, `code="408"`},
-		"readers": {"/large", []string{"-X", "-n", "10", "-z", "1", "-w", "512", "-y", "1024"}, `method="GET"`},
+		"heads":  {long(100, 2000), "/", []string{"-H", "-i", "1"}, `code="408"`},
+		"bodies": {long(100, 2000), "/", []string{"-B", "-i", "1", "-s", "1000000"}, `code="408"`},
+		// For each of these the kernel keeps 2 MB, and it has no more than net.ipv4.tcp_mem for all.
+		"readers": {long(50, 500), "/large", []string{"-X", "-n", "10", "-z", "1", "-w", "512", "-y", "1024"}, `method="GET"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := startHead(t, plainBinary(t), slowHead, fmt.Sprintf(`routes: [{pool: web, timeouts: {stream_idle: 4s}}]
@@ -39,9 +40,9 @@ pools: {web: {connect: {keepalive: 1s}, backends: [%q]}}
 			others := beat(t, u.url, 50)
 			eventually(t, "others are served", func() bool { return u.requests(t) > 50 })
 			alone := others.lap()
-			flags := append(way.flags, "-u", u.url+way.path, "-c", strconv.Itoa(n), "-r", strconv.Itoa(n/2), "-l", "600")
+			flags := append(way.flags, "-u", u.url+way.path, "-c", strconv.Itoa(way.n), "-r", strconv.Itoa(way.n/2), "-l", "600")
 			slow := spawn(t, t.TempDir(), nil, "slowhttptest", flags...)
-			most := awaitEnds(t, u, way.ended, n)
+			most := awaitEnds(t, u, way.ended, way.n)
 			t.Logf("%d connections and %d files open at most, %d MiB", most.connections, most.files, most.rss>>10)
 			t.Logf("other requests before: %v; meanwhile: %v", alone, others.lap())
 			others.stop()
@@ -60,6 +61,11 @@ pools: {web: {connect: {keepalive: 1s}, backends: [%q]}}
 // awaitEnds waits until usher has ended n exchanges that are counted with this label, and returns the most that it had open on the way.
 func awaitEnds(t *testing.T, u *usher, label string, n int) (most reading) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("%+v; answered: %v", u.read(t), u.metric(t, "usher_http_requests_total"))
+		}
+	}()
 	eventually(t, "usher has ended the slow clients", func() bool {
 		now := u.read(t)
 		most.connections, most.files, most.rss = max(most.connections, now.connections), max(most.files, now.files), max(most.rss, now.rss)

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -131,6 +132,9 @@ func TestTimesTellTheirPercentiles(t *testing.T) {
 // tape is the same bytes for everybody: Read plays them without an end, Write compares what is written with them.
 type tape struct{ at int }
 
+// errTape means that what was written differs from the tape.
+var errTape = errors.New("another byte than was sent")
+
 var recorded = func() []byte {
 	b := make([]byte, 65521) // a prime: what is lost or moved shows, whatever the size of the pieces
 	x := uint32(1)
@@ -152,7 +156,7 @@ func (p *tape) Write(b []byte) (n int, err error) {
 		part := recorded[p.at:]
 		part = part[:min(len(part), len(b)-n)]
 		if string(part) != string(b[n:n+len(part)]) {
-			return n, fmt.Errorf("another byte than was sent, within %d of %d", len(part), p.at)
+			return n, fmt.Errorf("%w, within %d of %d", errTape, len(part), p.at)
 		}
 		n += len(part)
 		p.at = (p.at + len(part)) % len(recorded)

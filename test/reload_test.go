@@ -91,24 +91,29 @@ func total(samples map[string]float64) (sum float64) {
 
 // echoServer runs a backend that answers a request with its body, and on a WebSocket every message with itself. It returns the address.
 func echoServer(t *testing.T) string {
-	var upgrader websocket.Upgrader
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if !websocket.IsWebSocketUpgrade(r) {
 			io.Copy(w, r.Body)
 			return
 		}
-		c, err := upgrader.Upgrade(w, r, nil)
-		if err != nil {
+		echoSocket(w, r)
+	})
+}
+
+// echoSocket answers every message on a WebSocket with itself.
+func echoSocket(w http.ResponseWriter, r *http.Request) {
+	var upgrader websocket.Upgrader
+	c, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	for {
+		kind, msg, err := c.ReadMessage()
+		if err != nil || c.WriteMessage(kind, msg) != nil {
 			return
 		}
-		defer c.Close()
-		for {
-			kind, msg, err := c.ReadMessage()
-			if err != nil || c.WriteMessage(kind, msg) != nil {
-				return
-			}
-		}
-	})
+	}
 }
 
 // serve runs an HTTP backend until the test ends and returns its address.
