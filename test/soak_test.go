@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// What may be there at the end that was not at the start: the reader of the metrics keeps a connection, and Go's runtime starts some
-// goroutines of its own when it first needs them.
-const slackFiles, slackGoroutines = 4, 8
-
 // soakHead has usher let go of what is idle while the test waits.
 const soakHead = `listeners: {main: {address: "127.0.0.1:0", timeouts: {read_header: 5s, idle: 5s}}}
 admin: {listen: "127.0.0.1:0"}
