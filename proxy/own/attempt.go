@@ -39,7 +39,6 @@ const (
 
 var (
 	errMultiplexed = errors.New("the pool speaks h2c, and the connection is older than that")
-	errSpare       = errors.New("bytes behind the answer")
 	errInterims    = errors.New("too many informational responses")
 	errBackendGone = errors.New("the backend closed the connection without an answer")
 )

@@ -94,9 +94,6 @@ func earlier(a, b instant) instant {
 	return a
 }
 
-// until is how long it is from now to at.
-func (at instant) until() time.Duration { return time.Duration(at - clock()) }
-
 // time is at as a deadline of Go's network library; the zero time for none.
 func (at instant) time() time.Time {
 	if at == 0 {
