@@ -47,8 +47,10 @@ func (c *control) connection(value string) {
 	if c.option(value) { // alone, as nearly always
 		return
 	}
-	for t := range field.Tokens(value) {
-		c.option(t)
+	for rest, more := value, true; more; { // options are tokens, and never quoted
+		var name string
+		name, rest, more = strings.Cut(rest, ",")
+		c.option(strings.Trim(name, " \t"))
 	}
 }
 

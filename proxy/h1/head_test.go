@@ -97,6 +97,19 @@ func TestARequestLineHasThreePartsAndTwoSpaces(t *testing.T) {
 	}
 }
 
+func TestConnectionOptionsAreNeverQuoted(t *testing.T) {
+	for value, keep := range map[string]bool{
+		"": true, "keep-alive": true, "x": true, "close": false, "CLOSE": false, "x, close": false, "\t,close ,": false, "x\" , close": false, "\"a, close, b\"": false,
+		"closed": true, "x close": true, "\"close\"": true,
+	} {
+		var head h1.RequestHead
+		_, err := head.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\nConnection: " + value + "\r\n\r\n"))
+		if head.KeepAlive != keep || err != nil {
+			t.Errorf("%q: got keep-alive %t, %v, want %t", value, head.KeepAlive, err, keep)
+		}
+	}
+}
+
 // statusOf is the status of an *h1.Error, 0 for nil and -1 for anything else.
 func statusOf(err error) int {
 	var fault *h1.Error
