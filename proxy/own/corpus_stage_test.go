@@ -39,6 +39,8 @@ type setting struct {
 	listener proxy.ListenerOptions
 	route    proxy.RouteConfig
 	pool     *proxy.Pool
+	before   []proxy.RouteConfig // routes in front of that
+	pools    []*proxy.Pool       // others
 	observer proxy.Observer
 	log      io.Writer
 }
@@ -65,7 +67,7 @@ func raise(t testing.TB, loops int, backend string, change func(*setting)) *fron
 	if change != nil {
 		change(s)
 	}
-	snap, err := proxy.NewSnapshot([]proxy.ListenerOptions{s.listener}, []proxy.RouteConfig{s.route}, []*proxy.Pool{s.pool})
+	snap, err := proxy.NewSnapshot([]proxy.ListenerOptions{s.listener}, append(s.before, s.route), append(s.pools, s.pool))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,13 +76,17 @@ func raise(t testing.TB, loops int, backend string, change func(*setting)) *fron
 		f.handler = proxy.NewHandler(snap, s.observer)
 	}
 	f.plane = New(f.handler, slog.New(slog.NewTextHandler(s.log, nil)), loops)
-	f.run(s.Options)
+	f.run(s.Options, loops > 0)
 	return f
 }
 
-// run serves a listener of its own.
-func (f *front) run(o Options) {
+// run serves a listener of its own. Its connections can leave Go's poller, or are TCP as it is.
+func (f *front) run(o Options, leave bool) {
 	l := listening(f.t)
+	accepts := l
+	if leave {
+		accepts = detaching(l)
+	}
 	f.address = l.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	cut, cutNow := context.WithCancel(context.Background())
@@ -88,7 +94,7 @@ func (f *front) run(o Options) {
 	running.Go(func() { f.plane.Run(ctx) })
 	go func() {
 		defer close(f.served)
-		f.plane.Serve(cut, detaching(l), o)
+		f.plane.Serve(cut, accepts, o)
 	}()
 	f.stop, f.cut = func() { l.Close() }, cutNow
 	f.end = sync.OnceFunc(func() {
