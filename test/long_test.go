@@ -35,15 +35,14 @@ func (u *usher) read(t *testing.T) reading {
 // pulse is requests at a steady rate. One that is not answered fails the test.
 type pulse struct {
 	stopwatch
-	quit  chan struct{}
-	sends sync.WaitGroup
+	client *http.Client
+	quit   chan struct{}
+	sends  sync.WaitGroup
 }
 
 // beat sends rate requests a second until stop, whether earlier ones have been answered or not.
 func beat(t *testing.T, url string, rate int) *pulse {
-	p := &pulse{quit: make(chan struct{})}
-	transport := &http.Transport{MaxIdleConnsPerHost: rate}
-	client := &http.Client{Transport: transport, Timeout: patience}
+	p := &pulse{quit: make(chan struct{}), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: rate}, Timeout: patience}}
 	p.sends.Go(func() {
 		due := time.NewTicker(time.Second / time.Duration(rate))
 		defer due.Stop()
@@ -52,30 +51,29 @@ func beat(t *testing.T, url string, rate int) *pulse {
 			case <-p.quit:
 				return
 			case at := <-due.C:
-				p.sends.Go(func() { p.send(t, client, url, i, at) })
+				p.sends.Go(func() { p.send(t, url, i, at) })
 			}
 		}
 	})
-	t.Cleanup(func() {
-		p.stop()
-		transport.CloseIdleConnections()
-	})
+	t.Cleanup(p.stop)
 	return p
 }
 
-func (p *pulse) send(t *testing.T, client *http.Client, url string, i int, at time.Time) {
-	if err := post(client, url, fmt.Sprintf("beat %d", i)); err != nil {
+func (p *pulse) send(t *testing.T, url string, i int, at time.Time) {
+	if err := post(p.client, url, fmt.Sprintf("beat %d", i)); err != nil {
 		t.Errorf("beat %d: %v", i, err)
 		return
 	}
 	p.add(time.Since(at))
 }
 
+// stop ends the requests and their connections.
 func (p *pulse) stop() {
 	if !closed(p.quit) {
 		close(p.quit)
 	}
 	p.sends.Wait()
+	p.client.CloseIdleConnections()
 }
 
 // stopwatch keeps how long answers took. Many clients may add to it.
