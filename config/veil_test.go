@@ -114,7 +114,7 @@ func TestHidingTakesLittleTime(t *testing.T) {
 			start := time.Now()
 			_, r := Parse("usher.yaml", []byte(text))
 			_ = r.Text(false)
-			if d := time.Since(start); d > 10*time.Second {
+			if d := time.Since(start); d > time.Minute {
 				t.Errorf("took %v", d)
 			}
 		})
